@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package config reads recorder.json, the settings of the recorder. Every
+// setting has one row in the table below: name, default, limits, meaning. A key
+// that is not in the table is an error, so that a misspelt setting is never
+// silently the default.
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Config is what the settings come to.
+type Config struct {
+	FileRoots           []string      // folders watched for changes; nil means the default list
+	BatchWriteDelay     time.Duration // how long events wait to be written together
+	NewEventLimit       int           // how many events are written together at most
+	RecordSignalMatches int           // matches stored for each signal and process
+	ProcessExpiration   time.Duration // how long a process is remembered after its end
+	LogLevel            string        // trace, debug, info, warn or error
+}
+
+// Setting describes one key of recorder.json.
+type Setting struct {
+	Key     string
+	Default string
+	Doc     string
+	set     func(*Config, json.RawMessage) error
+}
+
+// ErrConfig is wrapped by every error about the content of a settings file.
+var ErrConfig = errors.New("bad settings")
+
+// Settings returns every key that recorder.json may have.
+func Settings() []Setting {
+	return []Setting{
+		{"fileRoots", "the base file roots that exist", "Folders (a list of absolute paths) whose files are watched for writes, renames, removals and changes of mode or owner. It replaces the default list; an empty list watches none.",
+			func(c *Config, v json.RawMessage) error {
+				var roots []string
+				if err := json.Unmarshal(v, &roots); err != nil {
+					return errors.New("want a list of paths")
+				}
+				for _, r := range roots {
+					if !filepath.IsAbs(r) || filepath.Clean(r) != r || strings.ContainsAny(r, "\x00\n\"'") || len(r) > 4000 {
+						return fmt.Errorf("%q is no clean absolute path", r)
+					}
+				}
+				c.FileRoots = append([]string{}, roots...)
+				return nil
+			}},
+		{"batchWriteDelayMS", "1000", "Milliseconds that events wait to be written in one transaction, 0 to 5000. A batch with a match of severity high or critical does not wait.",
+			number(0, 5000, func(c *Config, n int) { c.BatchWriteDelay = time.Duration(n) * time.Millisecond })},
+		{"newEventLimit", "2000", "Events that are written in one transaction at most, 1 to 100000. Smaller costs more processor time and less memory.",
+			number(1, 100000, func(c *Config, n int) { c.NewEventLimit = n })},
+		{"recordSignalMatches", "5", "Matches that are stored with their proof for each signal and process, 0 to 1000. All are counted.",
+			number(0, 1000, func(c *Config, n int) { c.RecordSignalMatches = n })},
+		{"processExpirationSeconds", "180", "Seconds that a process is remembered after its end, for events that arrive late, 0 to 86400.",
+			number(0, 86400, func(c *Config, n int) { c.ProcessExpiration = time.Duration(n) * time.Second })},
+		{"logLevel", "info", "How much is written to standard error: trace, debug, info, warn or error.",
+			func(c *Config, v json.RawMessage) error {
+				var s string
+				if err := json.Unmarshal(v, &s); err != nil {
+					return errors.New("want a string")
+				}
+				switch s = strings.ToLower(s); s {
+				case "information":
+					s = "info"
+				case "warning":
+					s = "warn"
+				case "trace", "debug", "info", "warn", "error":
+				default:
+					return fmt.Errorf("%q is no log level; want trace, debug, info, warn or error", s)
+				}
+				c.LogLevel = s
+				return nil
+			}},
+	}
+}
+
+func number(low, high int, set func(*Config, int)) func(*Config, json.RawMessage) error {
+	return func(c *Config, v json.RawMessage) error {
+		var n int
+		if err := json.Unmarshal(v, &n); err != nil || n < low || n > high {
+			return fmt.Errorf("%s is out of range; want a whole number from %d to %d", short(v), low, high)
+		}
+		set(c, n)
+		return nil
+	}
+}
+
+func short(v []byte) string {
+	if len(v) > 40 {
+		v = append(v[:40:40], "…"...)
+	}
+	return string(v)
+}
+
+// Default returns the settings without any file.
+func Default() Config {
+	return Config{BatchWriteDelay: time.Second, NewEventLimit: 2000, RecordSignalMatches: 5,
+		ProcessExpiration: 180 * time.Second, LogLevel: "info"}
+}
+
+// maxFile bounds a settings file, in bytes.
+const maxFile = 1 << 20
+
+// Load reads the settings file at path. A file that is not there gives the
+// defaults. An error about its content wraps [ErrConfig] and names the line.
+func Load(path string) (Config, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Default(), nil
+	} else if err != nil {
+		return Config{}, err
+	}
+	defer f.Close()
+	src, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return Config{}, fmt.Errorf("read %s: %w", path, err)
+	}
+	return Parse(path, src)
+}
+
+// Parse reads the settings in src; name is used in errors.
+func Parse(name string, src []byte) (Config, error) {
+	c := Default()
+	if len(src) > maxFile {
+		return c, fmt.Errorf("%s: longer than %d bytes: %w", name, maxFile, ErrConfig)
+	}
+	d := json.NewDecoder(bytes.NewReader(src))
+	line := func() int { return 1 + bytes.Count(src[:min(int(d.InputOffset()), len(src))], []byte("\n")) }
+	bad := func(format string, args ...any) (Config, error) {
+		return c, fmt.Errorf("%s:%d: %s: %w", name, line(), fmt.Sprintf(format, args...), ErrConfig)
+	}
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return bad("want a JSON object of settings")
+	}
+	settings := Settings()
+	seen := map[string]bool{}
+	for d.More() {
+		t, err := d.Token()
+		if err != nil {
+			return bad("%v", err)
+		}
+		key, _ := t.(string)
+		var v json.RawMessage
+		if err := d.Decode(&v); err != nil {
+			return bad("setting %.40q: %v", key, err)
+		}
+		if seen[key] {
+			return bad("setting %.40q stands twice", key)
+		}
+		seen[key] = true
+		found := false
+		for _, s := range settings {
+			if found = s.Key == key; found {
+				if err := s.set(&c, v); err != nil {
+					return bad("setting %q: %v", key, err)
+				}
+				break
+			}
+		}
+		if !found {
+			return bad("unknown setting %.40q; docs/configuration.md lists them", key)
+		}
+	}
+	if _, err := d.Token(); err != nil {
+		return bad("the object has no end")
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return bad("something follows the object")
+	}
+	return c, nil
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"seismo/internal/config"
+)
+
+func TestParse(t *testing.T) {
+	with := func(change func(*config.Config)) config.Config {
+		c := config.Default()
+		change(&c)
+		return c
+	}
+	tests := []struct {
+		name string
+		in   string
+		want config.Config
+		err  string // a part of the error; empty for none
+	}{
+		{"an empty object gives the defaults", `{}`, config.Default(), ""},
+		{"every setting", `{"fileRoots":["/etc","/srv/a b"],"batchWriteDelayMS":0,"newEventLimit":10,"recordSignalMatches":0,"processExpirationSeconds":1,"logLevel":"Warning"}`,
+			with(func(c *config.Config) {
+				*c = config.Config{FileRoots: []string{"/etc", "/srv/a b"}, NewEventLimit: 10, ProcessExpiration: time.Second, LogLevel: "warn"}
+			}), ""},
+		{"an empty list of roots is not the default list", `{"fileRoots":[]}`, with(func(c *config.Config) { c.FileRoots = []string{} }), ""},
+		{"the original's spelling of a level", `{"logLevel":"Information"}`, config.Default(), ""},
+		{"a misspelt key", "{\n \"fileRoot\": []\n}", config.Config{}, `r.json:2: unknown setting "fileRoot"`},
+		{"a key that stands twice", `{"newEventLimit":1,"newEventLimit":2}`, config.Config{}, "stands twice"},
+		{"a number over its limit", `{"batchWriteDelayMS":5001}`, config.Config{}, `setting "batchWriteDelayMS": 5001 is out of range`},
+		{"a number with a fraction", `{"newEventLimit":1.5}`, config.Config{}, "want a whole number"},
+		{"a relative root", `{"fileRoots":["etc"]}`, config.Config{}, `"etc" is no clean absolute path`},
+		{"a root with dots", `{"fileRoots":["/etc/../root"]}`, config.Config{}, "no clean absolute path"},
+		{"a level that is none", `{"logLevel":"loud"}`, config.Config{}, `"loud" is no log level`},
+		{"no object", `[]`, config.Config{}, "want a JSON object"},
+		{"no end", `{"newEventLimit":1`, config.Config{}, "r.json:1: "},
+		{"text after the end", `{} {}`, config.Config{}, "something follows"},
+		{"nothing at all", ``, config.Config{}, "want a JSON object"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := config.Parse("r.json", []byte(tt.in))
+			if tt.err == "" {
+				if diff := cmp.Diff(tt.want, got); err != nil || diff != "" {
+					t.Errorf("Parse(%s): %v, difference (-want +got):\n%s", tt.in, err, diff)
+				}
+				return
+			}
+			if err == nil || !strings.Contains(err.Error(), tt.err) || !errors.Is(err, config.ErrConfig) {
+				t.Errorf("Parse(%s): error %v; want ErrConfig with %q", tt.in, err, tt.err)
+			}
+		})
+	}
+}
+
+func TestLoadWithoutAFileGivesTheDefaults(t *testing.T) {
+	got, err := config.Load(filepath.Join(t.TempDir(), "recorder.json"))
+	if diff := cmp.Diff(config.Default(), got); err != nil || diff != "" {
+		t.Errorf("Load: %v, difference (-want +got):\n%s", err, diff)
+	}
+}
+
+// docs/configuration.md names every setting with its default.
+func TestEverySettingIsDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range config.Settings() {
+		if row := "| " + s.Key + " | " + s.Default + " | " + s.Doc + " |"; !strings.Contains(string(page), row) {
+			t.Errorf("docs/configuration.md lacks the row\n%s", row)
+		}
+	}
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// This file holds the process: one image of one pid, as every other event
+// refers to it.
+
+package event
+
+import "iter"
+
+// ProcessKey is the number that seismo gives a process. It is derived from the
+// host, the boot and the record that first showed the image, so that a replay
+// of the same records gives the same ids; it is never used again.
+type ProcessKey uint64
+
+// NoID is the value of a user, group or session number that is not set.
+const NoID = int64(-1)
+
+// Process is one image of one pid: what runs between one successful execve (or
+// a fork) and the next, or the end. It is never changed once it is published,
+// so it may be read from any goroutine and kept for as long as one likes. What
+// is learned later arrives in events of its own.
+type Process struct {
+	ID       ProcessKey
+	Parent   *Process // nil if not known
+	Previous *Process // the image that this one replaced by execve; nil if none
+	PID      int32
+	PPID     int32  // as the source said it; the parent may be unknown all the same
+	Host     string // empty: this one
+	Boot     string // boot id; empty in a replay
+
+	Start       int64  // Unix time, nanoseconds
+	StartTicks  uint64 // field 22 of /proc/PID/stat; 0 if not known
+	SeenRunning bool   // found running when recording began
+	Forked      bool   // made by a fork: no exec was seen, the image is its parent's
+	Inferred    bool   // made from what another event said of it
+
+	Path, CommandLine, Cwd string
+	Args                   []string // nil if not known
+	TTY, ContainerID       string
+	UserName, GroupName    string
+	LoginUserName          string
+	UserID, GroupID        int64 // NoID if not known
+	LoginUserID, Session   int64 // NoID if nobody logged in
+	Hash                   []string
+}
+
+// Name returns the last element of p.Path.
+func (p *Process) Name() string { return baseName(p.Path) }
+
+func baseName(path string) string {
+	for i := len(path) - 1; i >= 0; i-- {
+		if path[i] == '/' || path[i] == '\\' {
+			return path[i+1:]
+		}
+	}
+	return path
+}
+
+// maxAncestry bounds a walk up the ancestors.
+const maxAncestry = 256
+
+// Ancestry returns p itself, then previous images and parents, nearest first:
+// for each process its previous images, then its parent.
+func (p *Process) Ancestry() iter.Seq[*Process] {
+	return func(yield func(*Process) bool) {
+		n := 0
+		for q := p; q != nil && n < maxAncestry; n++ {
+			if !yield(q) {
+				return
+			}
+			if q.Previous != nil {
+				q = q.Previous
+			} else {
+				q = q.Parent
+			}
+		}
+	}
+}
+
+// Text returns the value of a string field of process or parent scope.
+func (p *Process) Text(f Field) (string, bool) {
+	switch f {
+	case ProcessPath, AncestryPath:
+		return p.Path, p.Path != ""
+	case ProcessName, AncestryName:
+		return p.Name(), p.Path != ""
+	case ProcessCommandLine, AncestryCommandLine:
+		return p.CommandLine, p.Args != nil || p.CommandLine != ""
+	case ProcessCwd:
+		return p.Cwd, p.Cwd != ""
+	case ProcessUserName, AncestryUserName:
+		return p.UserName, p.UserName != ""
+	case ProcessGroupName, AncestryUserGroup:
+		return p.GroupName, p.GroupName != ""
+	case ProcessLoginUserName:
+		return p.LoginUserName, p.LoginUserName != ""
+	case ProcessTTY:
+		return p.TTY, p.TTY != ""
+	case ProcessContainerID:
+		return p.ContainerID, p.ContainerID != ""
+	}
+	if own := parentOf[f]; own != NoField && p.Parent != nil {
+		return p.Parent.Text(own)
+	}
+	return "", false
+}
+
+// parentOf maps a parent field to the process field that it is of the parent.
+var parentOf = [numFields]Field{
+	ParentPath: ProcessPath, ParentName: ProcessName, ParentCommandLine: ProcessCommandLine,
+	ParentHash: ProcessHash, ParentUserName: ProcessUserName, ParentUserGroup: ProcessGroupName,
+	ParentPID: ProcessPID, ParentID: ProcessID,
+}
+
+// Int returns the value of an integer, identifier or time field of process or
+// parent scope. An identifier is the bits of its unsigned number.
+func (p *Process) Int(f Field) (int64, bool) {
+	switch f {
+	case ProcessPID:
+		return int64(p.PID), true
+	case ProcessID:
+		return int64(p.ID), true
+	case ProcessUserID:
+		return p.UserID, p.UserID != NoID
+	case ProcessGroupID:
+		return p.GroupID, p.GroupID != NoID
+	case ProcessLoginUserID:
+		return p.LoginUserID, p.LoginUserID != NoID
+	case ProcessSession:
+		return p.Session, p.Session != NoID
+	case ProcessStartTime:
+		return p.Start, p.Start != 0
+	case ProcessSeenRunning:
+		if p.SeenRunning {
+			return 1, true
+		}
+		return 0, true
+	case ParentPID:
+		if p.Parent == nil {
+			return int64(p.PPID), p.PPID != 0
+		}
+	}
+	if own := parentOf[f]; own != NoField && p.Parent != nil {
+		return p.Parent.Int(own)
+	}
+	return 0, false
+}
+
+// List returns the elements of a list or hash field of process or parent scope.
+func (p *Process) List(f Field) []string {
+	switch f {
+	case ProcessArgs:
+		return p.Args
+	case ProcessHash, AncestryHash:
+		return p.Hash
+	case ParentHash:
+		if p.Parent != nil {
+			return p.Parent.Hash
+		}
+	}
+	return nil
+}
+
+// Has reports whether p has a value for f, a field of process, parent or
+// ancestor scope.
+func (p *Process) Has(f Field) bool {
+	in := Describe(f)
+	if in.Scope == ScopeAncestor {
+		for q := range p.Ancestry() {
+			if in.Type == Hash && len(q.List(f)) > 0 {
+				return true
+			} else if _, ok := q.Text(f); ok {
+				return true
+			}
+		}
+		return false
+	}
+	switch in.Type {
+	case String:
+		_, ok := p.Text(f)
+		return ok
+	case List, Hash:
+		return p.List(f) != nil
+	case Integer, Identifier, Time:
+		_, ok := p.Int(f)
+		return ok
+	}
+	return false
+}

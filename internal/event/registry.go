@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// This file is the list of fields: the one place where a field's number, name,
+// type, scope, kinds and meaning are written. Look-ups over it are in field.go.
+
+package event
+
+// The fields. A number is stored in signals.bin: it is never reused, and a new
+// field goes at the end whatever its kind (TestRegistryIsAppendOnly).
+const (
+	NoField Field = iota
+
+	ProcessPath
+	ProcessName
+	ProcessCommandLine
+	ProcessArgs
+	ProcessCwd
+	ProcessPID
+	ProcessID
+	ProcessUserName
+	ProcessUserID
+	ProcessGroupName
+	ProcessGroupID
+	ProcessLoginUserName
+	ProcessLoginUserID
+	ProcessSession
+	ProcessTTY
+	ProcessHash
+	ProcessStartTime
+	ProcessEndTime
+	ProcessExitCode
+	ProcessContainerID
+	ProcessSeenRunning
+	ProcessOperation
+	ParentPath
+	ParentName
+	ParentCommandLine
+	ParentHash
+	ParentUserName
+	ParentUserGroup
+	ParentPID
+	ParentID
+	AncestryPath
+	AncestryName
+	AncestryCommandLine
+	AncestryHash
+	AncestryUserName
+	AncestryUserGroup
+
+	UserName
+	UserID
+	UserEffectiveName
+	UserEffectiveID
+	UserLoginName
+	UserLoginID
+
+	FilePath
+	FileName
+	FileExtension
+	FileTargetPath
+	FileMode
+	FileOwner
+	FileInode
+	FilePathStatus
+	FileOperation
+
+	NetworkDirection
+	NetworkProtocol
+	NetworkAddress
+	NetworkPort
+	NetworkSourceAddress
+	NetworkSourcePort
+	NetworkDestinationAddress
+	NetworkDestinationPort
+	NetworkPath
+	NetworkResult
+	NetworkOperation
+
+	RegistryKeyPath
+	RegistryValueName
+	RegistryValueData
+	RegistryOperation
+
+	ImagePath
+	ImageHash
+	ImageSignatureStatus
+	ImageSignatureIssuer
+	ImageSignatureSubject
+	ImageOperation
+
+	DriverPath
+	DriverName
+	DriverHash
+	DriverSignatureStatus
+	DriverSignatureIssuer
+	DriverSignatureSubject
+	DriverOperation
+
+	DNSQuery
+	DNSResponse
+	DNSType
+	DNSStatus
+	DNSOperation
+
+	SecurityEventID
+	SecurityResult
+	SecurityTargetUser
+	SecuritySourceAddress
+	SecurityLogonType
+	SecurityDetails
+	SecurityOperation
+
+	SyscallName
+	SyscallArguments
+	SyscallResult
+	SyscallPath
+	SyscallOperation
+
+	RecordType
+	RecordText
+
+	numFields
+)
+
+// info is a row of the registry as it is written here; [Info] is what callers get.
+type row struct {
+	field   Field
+	name    string
+	typ     Type
+	scope   Scope
+	kind    Kind // KindNone: every kind
+	aliases []string
+	doc     string
+}
+
+var rows = []row{
+	{ProcessPath, "process.path", String, ScopeProcess, 0, nil, "Full path of the program the process runs, as the process sees it."},
+	{ProcessName, "process.name", String, ScopeProcess, 0, nil, "Last element of process.path."},
+	{ProcessCommandLine, "process.command_line", String, ScopeProcess, 0, []string{"process.cmd"}, "Arguments joined by single blanks, the program name first."},
+	{ProcessArgs, "process.args", List, ScopeProcess, 0, nil, "Arguments one by one, the program name first."},
+	{ProcessCwd, "process.cwd", String, ScopeProcess, 0, nil, "Working directory when the process began."},
+	{ProcessPID, "process.pid", Integer, ScopeProcess, 0, nil, "Process id of the operating system. It is used again after the process has ended."},
+	{ProcessID, "process.id", Identifier, ScopeProcess, 0, nil, "Id that seismo gave the process; never used again."},
+	{ProcessUserName, "process.user_name", String, ScopeProcess, 0, nil, "Name of the user the process began as."},
+	{ProcessUserID, "process.user_id", Integer, ScopeProcess, 0, nil, "User id the process began as."},
+	{ProcessGroupName, "process.group_name", String, ScopeProcess, 0, []string{"process.user_group"}, "Name of the group the process began as."},
+	{ProcessGroupID, "process.group_id", Integer, ScopeProcess, 0, nil, "Group id the process began as."},
+	{ProcessLoginUserName, "process.login_user_name", String, ScopeProcess, 0, nil, "Name of the user who logged in (audit: auid); absent where nobody did."},
+	{ProcessLoginUserID, "process.login_user_id", Integer, ScopeProcess, 0, nil, "Id of the user who logged in (audit: auid); absent where nobody did."},
+	{ProcessSession, "process.session", Integer, ScopeProcess, 0, nil, "Login session; absent outside of one."},
+	{ProcessTTY, "process.tty", String, ScopeProcess, 0, nil, "Controlling terminal; absent where there is none."},
+	{ProcessHash, "process.hash", Hash, ScopeProcess, 0, nil, "Hashes of the program file, each as NAME=hex."},
+	{ProcessStartTime, "process.start_time", Time, ScopeProcess, 0, nil, "When this image of the process began."},
+	{ProcessEndTime, "process.end_time", Time, ScopeEvent, KindProcess, nil, "When the process ended (operation end)."},
+	{ProcessExitCode, "process.exit_code", Integer, ScopeEvent, KindProcess, nil, "Exit code, or 128 plus the signal that ended the process (operation end); absent where it is not known."},
+	{ProcessContainerID, "process.container_id", String, ScopeProcess, 0, nil, "Container of the process, from its cgroup; absent outside of one."},
+	{ProcessSeenRunning, "process.seen_running", Integer, ScopeProcess, 0, nil, "1 if the process was found running when recording began, else 0."},
+	{ProcessOperation, "process.operation", String, ScopeEvent, KindProcess, nil, "create, update (a late value arrived) or end."},
+	{ParentPath, "process.parent_path", String, ScopeParent, 0, nil, "process.path of the parent."},
+	{ParentName, "process.parent_name", String, ScopeParent, 0, nil, "process.name of the parent."},
+	{ParentCommandLine, "process.parent_command_line", String, ScopeParent, 0, []string{"process.parent_cmd"}, "process.command_line of the parent."},
+	{ParentHash, "process.parent_hash", Hash, ScopeParent, 0, nil, "process.hash of the parent."},
+	{ParentUserName, "process.parent_user_name", String, ScopeParent, 0, nil, "process.user_name of the parent."},
+	{ParentUserGroup, "process.parent_user_group", String, ScopeParent, 0, []string{"process.parent_group_name"}, "process.group_name of the parent."},
+	{ParentPID, "process.parent_pid", Integer, ScopeParent, 0, nil, "process.pid of the parent."},
+	{ParentID, "process.parent_id", Identifier, ScopeParent, 0, nil, "process.id of the parent."},
+	{AncestryPath, "process.ancestry_path", String, ScopeAncestor, 0, nil, "process.path of any ancestor or of the process itself."},
+	{AncestryName, "process.ancestry_name", String, ScopeAncestor, 0, nil, "process.name of any ancestor or of the process itself."},
+	{AncestryCommandLine, "process.ancestry_command_line", String, ScopeAncestor, 0, []string{"process.ancestry_cmd"}, "process.command_line of any ancestor or of the process itself."},
+	{AncestryHash, "process.ancestry_hash", Hash, ScopeAncestor, 0, nil, "process.hash of any ancestor or of the process itself."},
+	{AncestryUserName, "process.ancestry_user_name", String, ScopeAncestor, 0, nil, "process.user_name of any ancestor or of the process itself."},
+	{AncestryUserGroup, "process.ancestry_user_group", String, ScopeAncestor, 0, []string{"process.ancestry_group_name"}, "process.group_name of any ancestor or of the process itself."},
+
+	{UserName, "user.name", String, ScopeEvent, 0, nil, "Name of the real user at the moment of the event."},
+	{UserID, "user.id", Integer, ScopeEvent, 0, nil, "Real user id at the moment of the event."},
+	{UserEffectiveName, "user.effective_name", String, ScopeEvent, 0, nil, "Name of the effective user at the moment of the event."},
+	{UserEffectiveID, "user.effective_id", Integer, ScopeEvent, 0, nil, "Effective user id at the moment of the event."},
+	{UserLoginName, "user.login_name", String, ScopeEvent, 0, nil, "Name of the login user at the moment of the event; absent where nobody logged in."},
+	{UserLoginID, "user.login_id", Integer, ScopeEvent, 0, nil, "Login user id at the moment of the event; absent where nobody logged in."},
+
+	{FilePath, "file.path", String, ScopeEvent, KindFile, nil, "Full path of the file, as the process sees it. For a rename, the old path."},
+	{FileName, "file.name", String, ScopeEvent, KindFile, nil, "Last element of file.path."},
+	{FileExtension, "file.extension", String, ScopeEvent, KindFile, nil, "What follows the last dot of file.name; absent without one, or if the only dot is the first byte."},
+	{FileTargetPath, "file.target_path", String, ScopeEvent, KindFile, nil, "For a rename the new path; for a link, the path that the link is made at, with file.path what it points to."},
+	{FileMode, "file.mode", Integer, ScopeEvent, KindFile, nil, "Type and permission bits of the file (st_mode) as the kernel saw them: before a change of mode, except where the call itself gives the new bits."},
+	{FileOwner, "file.owner", Integer, ScopeEvent, KindFile, nil, "User id of the file's owner."},
+	{FileInode, "file.inode", Integer, ScopeEvent, KindFile, nil, "Inode number."},
+	{FilePathStatus, "file.path_status", String, ScopeEvent, KindFile, nil, "\"partial\" if the path could not be made absolute; absent otherwise."},
+	{FileOperation, "file.operation", String, ScopeEvent, KindFile, nil, "create, write (opened for writing, or truncated), delete, rename, permission, link or open."},
+
+	{NetworkDirection, "network.direction", String, ScopeEvent, KindNetwork, nil, "outbound, inbound or listening."},
+	{NetworkProtocol, "network.protocol", String, ScopeEvent, KindNetwork, nil, "tcp, udp, unix or another protocol's name; absent where it is not known."},
+	{NetworkAddress, "network.address", Address, ScopeEvent, KindNetwork, nil, "Address of the remote end; for operation listen, the local one."},
+	{NetworkPort, "network.port", Integer, ScopeEvent, KindNetwork, nil, "Port of the remote end; for operation listen, the local one."},
+	{NetworkSourceAddress, "network.source_address", Address, ScopeEvent, KindNetwork, nil, "Address that the connection comes from."},
+	{NetworkSourcePort, "network.source_port", Integer, ScopeEvent, KindNetwork, nil, "Port that the connection comes from."},
+	{NetworkDestinationAddress, "network.destination_address", Address, ScopeEvent, KindNetwork, nil, "Address that the connection goes to."},
+	{NetworkDestinationPort, "network.destination_port", Integer, ScopeEvent, KindNetwork, nil, "Port that the connection goes to."},
+	{NetworkPath, "network.path", String, ScopeEvent, KindNetwork, nil, "Path of a UNIX socket; a name in the abstract namespace begins with '@'."},
+	{NetworkResult, "network.result", Integer, ScopeEvent, KindNetwork, nil, "0, or the negative error number of the call (-111 refused, -115 still under way)."},
+	{NetworkOperation, "network.operation", String, ScopeEvent, KindNetwork, nil, "connect, accept, listen or disconnect."},
+
+	{RegistryKeyPath, "registry.key_path", String, ScopeEvent, KindRegistry, nil, "Full path of the registry key."},
+	{RegistryValueName, "registry.value_name", String, ScopeEvent, KindRegistry, nil, "Name of the value under the key."},
+	{RegistryValueData, "registry.value_data", String, ScopeEvent, KindRegistry, nil, "Data written to the value."},
+	{RegistryOperation, "registry.operation", String, ScopeEvent, KindRegistry, nil, "create_key, delete_key, set_value, delete_value or rename."},
+
+	{ImagePath, "image.path", String, ScopeEvent, KindImage, nil, "Full path of the library that was loaded."},
+	{ImageHash, "image.hash", Hash, ScopeEvent, KindImage, nil, "Hashes of the library, each as NAME=hex."},
+	{ImageSignatureStatus, "image.signature_status", String, ScopeEvent, KindImage, nil, "State of the library's signature."},
+	{ImageSignatureIssuer, "image.signature_issuer", String, ScopeEvent, KindImage, nil, "Who issued the certificate of the library's signature."},
+	{ImageSignatureSubject, "image.signature_subject", String, ScopeEvent, KindImage, nil, "Who signed the library."},
+	{ImageOperation, "image.operation", String, ScopeEvent, KindImage, nil, "load."},
+
+	{DriverPath, "driver.path", String, ScopeEvent, KindDriver, nil, "Full path of the driver or kernel module file."},
+	{DriverName, "driver.name", String, ScopeEvent, KindDriver, nil, "Name of the driver or kernel module."},
+	{DriverHash, "driver.hash", Hash, ScopeEvent, KindDriver, nil, "Hashes of the driver file, each as NAME=hex."},
+	{DriverSignatureStatus, "driver.signature_status", String, ScopeEvent, KindDriver, nil, "State of the driver's signature."},
+	{DriverSignatureIssuer, "driver.signature_issuer", String, ScopeEvent, KindDriver, nil, "Who issued the certificate of the driver's signature."},
+	{DriverSignatureSubject, "driver.signature_subject", String, ScopeEvent, KindDriver, nil, "Who signed the driver."},
+	{DriverOperation, "driver.operation", String, ScopeEvent, KindDriver, nil, "load or unload."},
+
+	{DNSQuery, "dns.query", String, ScopeEvent, KindDNS, nil, "Name that was asked for."},
+	{DNSResponse, "dns.response", String, ScopeEvent, KindDNS, nil, "Answer, as the source gives it."},
+	{DNSType, "dns.type", String, ScopeEvent, KindDNS, nil, "Type of record that was asked for (A, AAAA, …)."},
+	{DNSStatus, "dns.status", String, ScopeEvent, KindDNS, nil, "Status of the answer."},
+	{DNSOperation, "dns.operation", String, ScopeEvent, KindDNS, nil, "query."},
+
+	{SecurityEventID, "security.event_id", String, ScopeEvent, KindSecurity, nil, "Type of the record in the words of its source (audit: USER_AUTH; Windows: 4624)."},
+	{SecurityResult, "security.result", String, ScopeEvent, KindSecurity, nil, "success or failure; absent where the source does not say."},
+	{SecurityTargetUser, "security.target_user", String, ScopeEvent, KindSecurity, nil, "User or group that the event is about."},
+	{SecuritySourceAddress, "security.source_address", Address, ScopeEvent, KindSecurity, nil, "Address that the user came from."},
+	{SecurityLogonType, "security.logon_type", String, ScopeEvent, KindSecurity, nil, "How the user came: terminal, service or number, as the source gives it."},
+	{SecurityDetails, "security.details", String, ScopeEvent, KindSecurity, nil, "What was done, as the source gives it."},
+	{SecurityOperation, "security.operation", String, ScopeEvent, KindSecurity, nil, "logon, logoff, authenticate, privilege, account or policy."},
+
+	{SyscallName, "syscall.name", String, ScopeEvent, KindSyscall, nil, "Name of the system call, or its number where the name is not known."},
+	{SyscallArguments, "syscall.arguments", List, ScopeEvent, KindSyscall, nil, "First four arguments, in lower-case hex without prefix, as the kernel gives them."},
+	{SyscallResult, "syscall.result", Integer, ScopeEvent, KindSyscall, nil, "What the call returned; a negative number is an error."},
+	{SyscallPath, "syscall.path", String, ScopeEvent, KindSyscall, nil, "Path that the call was about, where it names one."},
+	{SyscallOperation, "syscall.operation", String, ScopeEvent, KindSyscall, nil, "call."},
+
+	{RecordType, "record.type", String, ScopeEvent, KindRecord, nil, "Type of the source's record (audit: SERVICE_START). Its own fields are read as record.'own name'."},
+	{RecordText, "record.text", String, ScopeEvent, KindRecord, nil, "The record as it was delivered, without its header."},
+}
