@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// This file judges one term on one event and its process. How terms make a
+// signal is in eval.go.
+
+package engine
+
+import (
+	"net/netip"
+
+	"seismo/internal/event"
+	"seismo/signals"
+)
+
+// judge decides terms on the event at hand. What a process remembers of its
+// earlier events (latches) will be one more thing it asks; everything above it
+// sees only whether a term holds.
+type judge struct {
+	p       *Program
+	event   *event.Event
+	process *event.Process // the event's; nil if it has none
+	scratch []byte         // for the text of an address
+}
+
+// holds reports whether t is true on the event at hand. A term on an event
+// object is never true on an event of another kind, negated or not; an absent
+// field makes a positive term false and a negated one true.
+func (j *judge) holds(t *term, w *witness) bool {
+	if t.onEvent && !t.kinds.Has(j.event.Kind) {
+		return false
+	}
+	met, present := j.met(t, w)
+	if t.cond == signals.Exists {
+		met = present
+	}
+	if w != nil {
+		w.absent = !present
+	}
+	return met != t.negate
+}
+
+// met reports whether any value of t's field meets any atom of t, and whether
+// there is a value. If w is not nil it gets the value and the atom that met, or
+// else the first value.
+func (j *judge) met(t *term, w *witness) (met, present bool) {
+	if t.own != "" {
+		return j.metOwn(t, w)
+	}
+	switch t.valueType {
+	case event.String:
+		return j.metText(t, w)
+	case event.List, event.Hash:
+		return j.metList(t, w)
+	case event.Address:
+		if a, ok := j.event.Addr(t.field); ok {
+			return j.metAddress(t, a, w), true
+		}
+	case event.Integer, event.Identifier, event.Time:
+		if n, ok := j.number(t); ok {
+			return j.metNumber(t, n, w), true
+		}
+	}
+	return false, false
+}
+
+// fromProcess reports whether t's value is read from the process: always if it
+// is known. An event without one is judged by what its record says of it.
+func (j *judge) fromProcess(t *term) bool {
+	return t.scope != event.ScopeEvent && j.process != nil
+}
+
+// ownField returns the field of the event that holds t's value when the process is
+// not known. Of the ancestry the event then knows only its own process.
+func (t *term) ownField() event.Field {
+	switch t.field {
+	case event.AncestryPath:
+		return event.ProcessPath
+	case event.AncestryName:
+		return event.ProcessName
+	case event.AncestryCommandLine:
+		return event.ProcessCommandLine
+	case event.AncestryHash:
+		return event.ProcessHash
+	case event.AncestryUserName:
+		return event.ProcessUserName
+	case event.AncestryUserGroup:
+		return event.ProcessGroupName
+	}
+	return t.field
+}
+
+func (j *judge) metText(t *term, w *witness) (met, present bool) {
+	if !j.fromProcess(t) {
+		v, ok := j.event.Text(t.ownField())
+		return ok && meetsAny(j, t, v, w), ok
+	}
+	if t.scope != event.ScopeAncestor {
+		v, ok := j.process.Text(t.field)
+		return ok && meetsAny(j, t, v, w), ok
+	}
+	for q := range j.process.Ancestry() {
+		if v, ok := q.Text(t.field); ok {
+			present = true
+			if meetsAny(j, t, v, w) {
+				return true, true
+			}
+		}
+	}
+	return false, present
+}
+
+func (j *judge) metList(t *term, w *witness) (met, present bool) {
+	if !j.fromProcess(t) {
+		f := t.ownField()
+		for v := range j.event.Elements(f) {
+			if meetsAny(j, t, v, w) {
+				return true, true
+			}
+		}
+		return false, j.event.Has(f)
+	}
+	if t.scope != event.ScopeAncestor {
+		list := j.process.List(t.field)
+		return meetsAnyOf(j, t, list, w), list != nil
+	}
+	for q := range j.process.Ancestry() {
+		list := q.List(t.field)
+		present = present || list != nil
+		if meetsAnyOf(j, t, list, w) {
+			return true, true
+		}
+	}
+	return false, present
+}
+
+func meetsAnyOf(j *judge, t *term, list []string, w *witness) bool {
+	for _, v := range list {
+		if meetsAny(j, t, v, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// metOwn judges the values that the source delivered under the own name, however
+// many of its records have it.
+func (j *judge) metOwn(t *term, w *witness) (met, present bool) {
+	for f := range j.event.Own() {
+		if string(f.Name) != t.own {
+			continue
+		}
+		present = true
+		if meetsAny(j, t, f.Value, w) {
+			return true, true
+		}
+	}
+	return false, present
+}
+
+func (j *judge) number(t *term) (int64, bool) {
+	if j.fromProcess(t) {
+		return j.process.Int(t.field)
+	}
+	return j.event.Int(t.field)
+}
+
+// meetsAny reports whether v meets any atom of t.
+func meetsAny[T text](j *judge, t *term, v T, w *witness) bool {
+	for _, ref := range j.p.atomRefs[t.from:t.to] {
+		a := &j.p.atoms[ref]
+		met := false
+		switch a.cond {
+		case signals.Is:
+			met = is(v, a.literal, a.cased)
+		case signals.Contains:
+			met = contains(v, a.literal, a.cased)
+		case signals.BeginsWith:
+			met = beginsWith(v, a.literal, a.cased)
+		case signals.EndsWith:
+			met = endsWith(v, a.literal, a.cased)
+		case signals.Exists:
+			met = true
+		}
+		if met {
+			sawText(w, v, a)
+			return true
+		}
+	}
+	sawText(w, v, nil)
+	return false
+}
+
+func (j *judge) metAddress(t *term, v netip.Addr, w *witness) bool {
+	j.scratch = v.AppendTo(j.scratch[:0])
+	for _, ref := range j.p.atomRefs[t.from:t.to] {
+		a := &j.p.atoms[ref]
+		met := false
+		switch a.cond {
+		case signals.Is, signals.InCIDR:
+			met = j.p.prefixes[a.prefix].Contains(v)
+		case signals.Contains:
+			met = contains(j.scratch, a.literal, a.cased)
+		case signals.BeginsWith:
+			met = beginsWith(j.scratch, a.literal, a.cased)
+		case signals.EndsWith:
+			met = endsWith(j.scratch, a.literal, a.cased)
+		case signals.Exists:
+			met = true
+		}
+		if met {
+			sawText(w, j.scratch, a)
+			return true
+		}
+	}
+	sawText(w, j.scratch, nil)
+	return false
+}
+
+func (j *judge) metNumber(t *term, v int64, w *witness) bool {
+	for _, ref := range j.p.atomRefs[t.from:t.to] {
+		a := &j.p.atoms[ref]
+		less, equal := v < a.number, v == a.number
+		if t.valueType == event.Identifier {
+			less = uint64(v) < uint64(a.number)
+		}
+		met := false
+		switch a.cond {
+		case signals.Is:
+			met = equal
+		case signals.Less:
+			met = less
+		case signals.LessEqual:
+			met = less || equal
+		case signals.Greater:
+			met = !less && !equal
+		case signals.GreaterEqual:
+			met = !less
+		case signals.Exists:
+			met = true
+		}
+		if met {
+			w.sawNumber(v, a)
+			return true
+		}
+	}
+	w.sawNumber(v, nil)
+	return false
+}
