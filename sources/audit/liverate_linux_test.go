@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package audit_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+	"seismo/internal/event"
+)
+
+// Programs started at 2,000 a second for five seconds are all seen, with their
+// forks and ends. The rate that this machine reaches is reported, not required.
+func TestLiveRate(t *testing.T) {
+	const total, rate = 10_000, 2000
+	o := live(t)
+	program := noop(t)
+	r := record(t, o)
+	cmd := child(t, "storm", program, strconv.Itoa(total), strconv.Itoa(rate))
+	out := output(t, cmd)
+	said := make(chan string, 1)
+	go func() {
+		out.Scan()
+		said <- out.Text()
+		cmd.Wait()
+	}()
+	before := selfUsage(t)
+	var line string
+	seen := make([]bool, total)
+	forks, ends, got := 0, 0, 0
+	b := event.NewBatch(1000)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	for quiet := 0; quiet < 8; {
+		b.Reset()
+		if err := r.kernel.Read(ctx, b); err != nil {
+			t.Fatalf("Read: %v after %d execs", err, got)
+		}
+		for _, e := range b.Events() {
+			if e.Kind != event.KindProcess || e.Op != event.OpCreate || text(e, event.ProcessPath) != program {
+				continue
+			}
+			args := elements(e, event.ProcessArgs)
+			if n, err := strconv.Atoi(args[len(args)-1]); err != nil || seen[n] {
+				t.Fatalf("exec with arguments %q: unknown or seen twice", args)
+			} else {
+				seen[n] = true
+				got++
+			}
+		}
+		for _, c := range b.Changes {
+			if int(c.Parent) == cmd.Process.Pid {
+				forks++
+			} else if c.Exit {
+				ends++
+			}
+		}
+		r.losses = append(r.losses, b.Losses...)
+		select {
+		case line = <-said:
+		default:
+		}
+		if line != "" && b.Len() == 0 {
+			quiet++ // the storm has ended and two seconds bring nothing new
+		} else {
+			quiet = 0
+		}
+	}
+	after := selfUsage(t)
+	var started int
+	var nanos int64
+	if _, err := fmt.Sscan(line, &started, &nanos); err != nil {
+		t.Fatalf("storm said %q: %v", line, err)
+	}
+	s := r.kernel.Stats()
+	t.Logf("%d execs at %.0f/s; user CPU %.1f ms, system CPU %.1f ms per 1,000 execs; %s; stats %+v",
+		started, float64(started)/time.Duration(nanos).Seconds(),
+		float64(after.Utime.Nano()-before.Utime.Nano())/1e6/float64(started)*1000,
+		float64(after.Stime.Nano()-before.Stime.Nano())/1e6/float64(started)*1000, memory(), s)
+	if got != started || started != total {
+		t.Errorf("%d execs seen of %d started", got, started)
+	}
+	if r.kernel.ProcEvents() == nil && (forks < total || ends < total) {
+		t.Errorf("%d forks and %d ends seen of %d processes", forks, ends, total)
+	}
+	if s.KernelLost != 0 || s.Overruns != 0 || s.SerialGaps != 0 || s.Malformed != 0 || len(r.losses) != 0 {
+		t.Errorf("stats %+v, losses %+v, want none lost", s, r.losses)
+	}
+}
+
+func selfUsage(t *testing.T) (u unix.Rusage) {
+	t.Helper()
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// memory returns what the kernel says of our own memory.
+func memory() string {
+	status, _ := os.ReadFile("/proc/self/status")
+	var found []string
+	for line := range strings.Lines(string(status)) {
+		if strings.HasPrefix(line, "VmHWM") || strings.HasPrefix(line, "VmRSS") {
+			found = append(found, strings.Join(strings.Fields(line), " "))
+		}
+	}
+	return strings.Join(found, ", ")
+}
+
+// noop makes a program that ends at once: a few instructions where we know them,
+// so that the machine can start enough of them, else the system's true.
+func noop(t *testing.T) string {
+	t.Helper()
+	var code []byte
+	var machine byte
+	switch runtime.GOARCH {
+	case "amd64":
+		machine = 62                                                        // EM_X86_64
+		code = []byte{0x31, 0xff, 0xb8, 0xe7, 0x00, 0x00, 0x00, 0x0f, 0x05} // exit_group(0)
+	case "arm64":
+		machine = 183                                                                         // EM_AARCH64
+		code = []byte{0x00, 0x00, 0x80, 0xd2, 0xc8, 0x0b, 0x80, 0xd2, 0x01, 0x00, 0x00, 0xd4} // exit_group(0)
+	default:
+		return "/bin/true"
+	}
+	const base, header = 0x400000, 64 + 56
+	elf := make([]byte, header, header+len(code))
+	copy(elf, "\x7fELF\x02\x01\x01")
+	put := func(at, n int, v uint64) {
+		for i := range n {
+			elf[at+i] = byte(v >> (8 * i))
+		}
+	}
+	put(16, 2, 2) // ET_EXEC
+	elf[18] = machine
+	put(20, 4, 1)
+	put(24, 8, base+header) // entry
+	put(32, 8, 64)          // program headers
+	put(52, 2, 64)
+	put(54, 2, 56)
+	put(56, 2, 1)
+	put(64, 4, 1) // PT_LOAD
+	put(68, 4, 5) // readable, executable
+	put(80, 8, base)
+	put(88, 8, base)
+	put(96, 8, uint64(header+len(code)))
+	put(104, 8, uint64(header+len(code)))
+	put(112, 8, 0x1000)
+	path := filepath.Join(t.TempDir(), "noop")
+	if err := os.WriteFile(path, append(elf, code...), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := exec.Command(path).Run(); err != nil {
+		t.Fatalf("the program made for the test does not run: %v", err)
+	}
+	return path
+}

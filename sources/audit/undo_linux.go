@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// This file changes the kernel's audit configuration and puts it back. It
+// speaks to the kernel through auditControl, which install_linux.go fills; the
+// undo file's form is in undofile_linux.go.
+
+package audit
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"time"
+)
+
+// auditControl is the kernel's side of auditing.
+type auditControl interface {
+	Status() (auditStatus, error)
+	Rules() ([][]byte, error) // as the kernel lists them
+	AddRule(wire []byte) error
+	DeleteRule(wire []byte) error
+	Set(setting string, value uint32) error
+	ClearRole() error // registers nobody for the records
+}
+
+// auditStatus is what the kernel says of its audit system.
+type auditStatus struct {
+	PID, Lost, Backlog uint32
+	settings           map[string]uint32
+}
+
+// The values of the audit system that the recorder changes, by the names that
+// auditctl -s has for them.
+const (
+	settingEnabled  = "enabled"
+	settingFailure  = "failure"
+	settingRate     = "rate_limit"
+	settingBacklog  = "backlog_limit"
+	settingWaitTime = "backlog_wait_time"
+)
+
+func knownSetting(name string) bool {
+	switch name {
+	case settingEnabled, settingFailure, settingRate, settingBacklog, settingWaitTime:
+		return true
+	}
+	return false
+}
+
+// immutable is the value of enabled that forbids all changes.
+const immutable = 2
+
+// minBacklog is the number of records that the kernel may hold for us.
+const minBacklog = 65536
+
+// wantedSettings returns what has to change of st, in the order it is done:
+// loss is silent and counted, nobody waits for the recorder, and auditing goes
+// on only when all else is in place.
+func wantedSettings(st auditStatus) []settingChange {
+	wanted := []settingChange{
+		{Name: settingFailure, New: 0},
+		{Name: settingRate, New: 0},
+		{Name: settingBacklog, New: max(minBacklog, st.settings[settingBacklog])},
+		{Name: settingWaitTime, New: 0},
+		{Name: settingEnabled, New: 1},
+	}
+	changes := wanted[:0]
+	for _, s := range wanted {
+		if s.Old = st.settings[s.Name]; s.Old != s.New {
+			changes = append(changes, s)
+		}
+	}
+	return changes
+}
+
+// installation is one recorder's hold on the audit configuration.
+type installation struct {
+	control auditControl
+	path    string
+	file    undoFile
+	missing []undoRule // of file.Rules, those the kernel does not have yet
+}
+
+// prepareInstall finds out what has to change for rules to be in force and
+// writes the undo file; the kernel is not touched. self is the caller's part of
+// the undo file: boot, process and its start.
+func prepareInstall(c auditControl, path string, self undoFile, rules []undoRule) (*installation, error) {
+	st, err := c.Status()
+	if err != nil {
+		return nil, err
+	}
+	present, err := c.Rules()
+	if err != nil {
+		return nil, err
+	}
+	foreign := 0
+	for _, wire := range present {
+		if !isOurs(wire) {
+			foreign++
+		}
+	}
+	switch enabled := st.settings[settingEnabled]; {
+	case enabled == immutable:
+		return nil, fmt.Errorf("take the audit role: enabled is 2: %w", ErrImmutable)
+	case enabled != 0 && foreign > 0:
+		return nil, fmt.Errorf("take the audit role: auditing is already on, with %d rules without the key %s: %w", foreign, RuleKey, ErrForeign)
+	}
+	in := &installation{control: c, path: path, file: self}
+	in.file.Version, in.file.Written = undoVersion, time.Now().UTC()
+	in.file.Settings = wantedSettings(st)
+	for _, r := range rules {
+		in.file.Rules = append(in.file.Rules, r)
+		if !slices.ContainsFunc(present, func(w []byte) bool { return sameRule(w, r.Wire) }) {
+			in.missing = append(in.missing, r)
+		}
+	}
+	// Rules with our key that are not planned were left by a recorder whose
+	// undo file is lost: they are ours, and go when this recording ends.
+	for _, wire := range present {
+		planned := func(r undoRule) bool { return sameRule(wire, r.Wire) }
+		if isOurs(wire) && !slices.ContainsFunc(rules, planned) {
+			in.file.Rules = append(in.file.Rules, undoRule{Text: "left by an earlier recorder", Wire: wire})
+		}
+	}
+	if err := writeUndoFile(path, in.file); err != nil {
+		return nil, err
+	}
+	return in, nil
+}
+
+// apply changes the kernel as the undo file tells. takeRole registers the
+// caller for the records: after the limits are set, before the first record.
+// A watch whose folder has gone is left out and named in skipped. After an
+// error the caller undoes.
+func (in *installation) apply(takeRole func() error) (skipped []string, err error) {
+	settings := in.file.Settings
+	last := slices.IndexFunc(settings, func(s settingChange) bool { return s.Name == settingEnabled })
+	if last < 0 {
+		last = len(settings)
+	}
+	if err := in.set(settings[:last]); err != nil {
+		return nil, err
+	}
+	if err := takeRole(); err != nil {
+		return nil, err
+	}
+	for _, r := range in.missing {
+		err := in.control.AddRule(r.Wire)
+		if errors.Is(err, fs.ErrNotExist) {
+			skipped = append(skipped, r.Text)
+			continue
+		}
+		if err != nil {
+			return skipped, fmt.Errorf("add audit rule %q: %w", r.Text, err)
+		}
+	}
+	if err := in.verify(len(in.missing) - len(skipped)); err != nil {
+		return skipped, err
+	}
+	return skipped, in.set(settings[last:])
+}
+
+func (in *installation) set(settings []settingChange) error {
+	for _, s := range settings {
+		if err := in.control.Set(s.Name, s.New); err != nil {
+			return fmt.Errorf("set audit %s to %d: %w", s.Name, s.New, err)
+		}
+	}
+	return nil
+}
+
+// verify asks the kernel whether it lists the rules that it was given, in the
+// form in which they will be found again. want of in.missing were added.
+func (in *installation) verify(want int) error {
+	present, err := in.control.Rules()
+	if err != nil {
+		return err
+	}
+	got := 0
+	for _, r := range in.missing {
+		if slices.ContainsFunc(present, func(w []byte) bool { return sameRule(w, r.Wire) }) {
+			got++
+		}
+	}
+	if got < want {
+		return fmt.Errorf("load audit rules: %d were added, the kernel lists %d of them", want, got)
+	}
+	return nil
+}
+
+// isOurs reports whether a rule carries our key and no other.
+func isOurs(wire []byte) bool {
+	key, ok := wireKey(wire)
+	return ok && key == RuleKey
+}
+
+// undoChanges puts back what f tells of: the settings that still have the value
+// we wrote, and the rules that are both in f and carry our key. pidGone says
+// whether f's process can no longer hold the role. It does as much as it can;
+// done again it finds nothing to do.
+func undoChanges(c auditControl, f undoFile, pidGone bool) (UndoReport, error) {
+	var report UndoReport
+	st, err := c.Status()
+	if err != nil {
+		return report, err
+	}
+	if st.settings[settingEnabled] == immutable {
+		return report, fmt.Errorf("put back the audit configuration: enabled is 2: %w", ErrImmutable)
+	}
+	var errs []error
+	restore := func(s settingChange) {
+		switch now := st.settings[s.Name]; now {
+		case s.Old:
+		case s.New:
+			if err := c.Set(s.Name, s.Old); err != nil {
+				errs = append(errs, fmt.Errorf("set audit %s back to %d: %w", s.Name, s.Old, err))
+				return
+			}
+			report.Restored = append(report.Restored, fmt.Sprintf("%s %d", s.Name, s.Old))
+		default:
+			report.Left = append(report.Left, fmt.Sprintf("%s %d", s.Name, now))
+		}
+	}
+	// In reverse: auditing goes off first, so that the rest leaves no records.
+	for _, s := range slices.Backward(f.Settings) {
+		if s.Name == settingEnabled {
+			restore(s)
+		}
+	}
+	report.Rules, err = deleteRules(c, f)
+	errs = append(errs, err)
+	if pidGone && f.PID != 0 && st.PID == uint32(f.PID) {
+		if err := c.ClearRole(); err != nil {
+			errs = append(errs, fmt.Errorf("clear the audit role of process %d: %w", f.PID, err))
+		} else {
+			report.RoleCleared = true
+		}
+	}
+	for _, s := range slices.Backward(f.Settings) {
+		if s.Name != settingEnabled {
+			restore(s)
+		}
+	}
+	return report, errors.Join(errs...)
+}
+
+// deleteRules deletes the rules of f that the kernel has, and looks whether
+// they are gone. It returns how many went.
+func deleteRules(c auditControl, f undoFile) (int, error) {
+	before, err := ourRules(c, f)
+	if err != nil {
+		return 0, err
+	}
+	var errs []error
+	for _, wire := range before {
+		if err := c.DeleteRule(wire); err != nil {
+			errs = append(errs, fmt.Errorf("delete audit rule: %w", err))
+		}
+	}
+	after, err := ourRules(c, f)
+	if err == nil && len(after) > 0 {
+		err = fmt.Errorf("delete audit rules: %d of %d are still there", len(after), len(before))
+	}
+	return len(before) - len(after), errors.Join(append(errs, err)...)
+}
+
+// ourRules returns the rules of f that the kernel has, in its own form.
+func ourRules(c auditControl, f undoFile) ([][]byte, error) {
+	present, err := c.Rules()
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(present, func(wire []byte) bool {
+		recorded := func(r undoRule) bool { return sameRule(wire, r.Wire) }
+		return !isOurs(wire) || !slices.ContainsFunc(f.Rules, recorded)
+	}), nil
+}
