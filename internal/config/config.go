@@ -61,10 +61,10 @@ func Settings() []Setting {
 			number(0, 5000, func(c *Config, n int) { c.BatchWriteDelay = time.Duration(n) * time.Millisecond })},
 		{"newEventLimit", "2000", "Events that are written in one transaction at most, 1 to 100000. Smaller costs more processor time and less memory.",
 			number(1, 100000, func(c *Config, n int) { c.NewEventLimit = n })},
-		{"recordSignalMatches", "5", "Matches that are stored with their proof for each signal and process, 0 to 1000. All are counted.",
-			number(0, 1000, func(c *Config, n int) { c.RecordSignalMatches = n })},
-		{"processExpirationSeconds", "180", "Seconds that a process is remembered after its end, for events that arrive late, 0 to 86400.",
-			number(0, 86400, func(c *Config, n int) { c.ProcessExpiration = time.Duration(n) * time.Second })},
+		{"recordSignalMatches", "5", "Matches that are stored with their proof for each signal and process, 1 to 1000. All are counted.",
+			number(1, 1000, func(c *Config, n int) { c.RecordSignalMatches = n })},
+		{"processExpirationSeconds", "180", "Seconds that a process is remembered after its end, for events that arrive late, 1 to 86400.",
+			number(1, 86400, func(c *Config, n int) { c.ProcessExpiration = time.Duration(n) * time.Second })},
 		{"logLevel", "info", "How much is written to standard error: trace, debug, info, warn or error.",
 			func(c *Config, v json.RawMessage) error {
 				var s string

@@ -28,9 +28,9 @@ func TestParse(t *testing.T) {
 		err  string // a part of the error; empty for none
 	}{
 		{"an empty object gives the defaults", `{}`, config.Default(), ""},
-		{"every setting", `{"fileRoots":["/etc","/srv/a b"],"batchWriteDelayMS":0,"newEventLimit":10,"recordSignalMatches":0,"processExpirationSeconds":1,"logLevel":"Warning"}`,
+		{"every setting", `{"fileRoots":["/etc","/srv/a b"],"batchWriteDelayMS":0,"newEventLimit":10,"recordSignalMatches":1,"processExpirationSeconds":1,"logLevel":"Warning"}`,
 			with(func(c *config.Config) {
-				*c = config.Config{FileRoots: []string{"/etc", "/srv/a b"}, NewEventLimit: 10, ProcessExpiration: time.Second, LogLevel: "warn"}
+				*c = config.Config{FileRoots: []string{"/etc", "/srv/a b"}, NewEventLimit: 10, RecordSignalMatches: 1, ProcessExpiration: time.Second, LogLevel: "warn"}
 			}), ""},
 		{"an empty list of roots is not the default list", `{"fileRoots":[]}`, with(func(c *config.Config) { c.FileRoots = []string{} }), ""},
 		{"the original's spelling of a level", `{"logLevel":"Information"}`, config.Default(), ""},

@@ -8,64 +8,54 @@ package display
 import (
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"io"
+	"unicode"
 	"unicode/utf8"
 )
 
-// unsafe reports whether r must not reach a terminal as it is: C0 and C1
-// controls, DEL, line and paragraph separators, and the characters that change
-// the direction of text or have no width (Unicode TR36, "bidi controls").
-func unsafeRune(r rune) bool {
-	switch {
-	case r < 0x20, r >= 0x7f && r < 0xa0:
-		return true
-	case r == 0x061c, r >= 0x200b && r <= 0x200f, r >= 0x2028 && r <= 0x202e, r >= 0x2060 && r <= 0x206f, r == 0xfeff:
-		return true
-	case r >= 0xe0000 && r <= 0xe007f, r >= 0xfff9 && r <= 0xfffb:
-		return true
-	}
-	return false
-}
-
-// Text returns s as one line that is safe on a terminal: what is unsafe, and
-// bytes that are not UTF-8, become escapes in the style of Go (\n, \x1b, \u202e).
+// Text returns s as one line that is safe on a terminal. What a terminal would
+// act on or not show (controls, bidirectional and other format characters, blanks
+// other than the plain one) and bytes that are not UTF-8 become escapes in the
+// style of Go: \n, \x1b, \u202e.
 func Text(s string) string {
 	for i, r := range s {
-		if unsafeRune(r) || r == utf8.RuneError {
-			return string(appendText([]byte(s[:i]), s[i:]))
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			b := []byte(s[:i])
+			for s = s[i:]; len(s) > 0; {
+				r, n := utf8.DecodeRuneInString(s)
+				b, _ = AppendRune(b, r, s[:n])
+				s = s[n:]
+			}
+			return string(b)
 		}
 	}
 	return s
 }
 
-func appendText(dst []byte, s string) []byte {
-	const digits = "0123456789abcdef"
-	for len(s) > 0 {
-		r, n := utf8.DecodeRuneInString(s)
-		switch {
-		case r == utf8.RuneError && n == 1:
-			dst = append(dst, '\\', 'x', digits[s[0]>>4], digits[s[0]&15])
-		case !unsafeRune(r):
-			dst = append(dst, s[:n]...)
-		case r == '\n':
-			dst = append(dst, `\n`...)
-		case r == '\t':
-			dst = append(dst, `\t`...)
-		case r == '\r':
-			dst = append(dst, `\r`...)
-		case r < 0x100:
-			dst = append(dst, '\\', 'x', digits[r>>4], digits[r&15])
-		case r < 0x10000:
-			dst = append(dst, '\\', 'u', digits[r>>12], digits[r>>8&15], digits[r>>4&15], digits[r&15])
-		default:
-			dst = append(dst, '\\', 'U', '0', '0')
-			for shift := 20; shift >= 0; shift -= 4 {
-				dst = append(dst, digits[r>>shift&15])
-			}
-		}
-		s = s[n:]
+// AppendRune appends r, whose bytes are raw, to dst as Text shows it, and returns
+// the number of columns that it takes.
+func AppendRune(dst []byte, r rune, raw string) ([]byte, int) {
+	before := len(dst)
+	switch {
+	case r == utf8.RuneError && len(raw) == 1:
+		dst = fmt.Appendf(dst, `\x%02x`, raw[0])
+	case unicode.IsPrint(r):
+		return append(dst, raw...), 1
+	case r == '\n':
+		dst = append(dst, `\n`...)
+	case r == '\t':
+		dst = append(dst, `\t`...)
+	case r == '\r':
+		dst = append(dst, `\r`...)
+	case r < 0x80:
+		dst = fmt.Appendf(dst, `\x%02x`, r)
+	case r < 0x10000:
+		dst = fmt.Appendf(dst, `\u%04x`, r)
+	default:
+		dst = fmt.Appendf(dst, `\U%08x`, r)
 	}
-	return dst
+	return dst, len(dst) - before
 }
 
 // AppendJSON appends v as a JSON string of ASCII characters only. Bytes that are

@@ -17,7 +17,7 @@ func TestText(t *testing.T) {
 		{"plain text stays", "curl -o /tmp/ä 日本", "curl -o /tmp/ä 日本"},
 		{"escape sequences of a terminal", "a\x1b[2Jb\x9bc", `a\x1b[2Jb\x9bc`},
 		{"line ends and tabs", "a\r\n\tb\x00\x7f", `a\r\n\tb\x00\x7f`},
-		{"C1 control as UTF-8", "a\u009bb", `a\x9bb`},
+		{"C1 control as UTF-8", "a\u009bb", `a\u009bb`},
 		{"a control that reorders the line", "a\u202etxt.exe", `a\u202etxt.exe`},
 		{"no width", "pay\u200bpal\ufeff", `pay\u200bpal\ufeff`},
 		{"tag characters", "a\U000e0041", `a\U000e0041`},

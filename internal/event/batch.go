@@ -21,6 +21,9 @@ type Batch struct {
 	// events: the process table acts on them, and makes an end event where the
 	// process was published.
 	Changes []Change
+	// Sweep says that forks or exits were missed: the process table has to look
+	// which processes still run.
+	Sweep bool
 	// Losses are what was lost while the batch was filled.
 	Losses []Loss
 	// Ended are processes that ended or expired; what is kept under their ids
@@ -141,15 +144,18 @@ func (b *Batch) Reset() {
 	}
 	b.arena, b.own, b.types = b.arena[:0], b.own[:0], b.types[:0]
 	b.Changes, b.Losses, b.Ended, b.Input = b.Changes[:0], b.Losses[:0], b.Ended[:0], ""
-	b.Platform = ""
+	b.Platform, b.Sweep = "", false
 }
 
-// Change is a fork or the end of a process, as the kernel told it.
+// Change is a fork or the end of a process, as the kernel told it, or a mark that
+// a process executed a program: the event of that comes by another way, and the
+// mark tells only which forks were before it and which after.
 type Change struct {
 	Time   int64 // Unix time, nanoseconds
 	PID    int32 // the process that began or ended
 	Parent int32 // for a fork, the process that forked
-	Exit   bool  // an end, else a fork
+	Exit   bool  // an end; neither Exit nor Exec: a fork
+	Exec   bool  // the mark of an exec
 	Code   int32 // for an end: exit code, or 128 plus the signal
 	NoCode bool  // for an end: the code is not known
 }
@@ -174,7 +180,7 @@ type Loss struct {
 	Reason   string // one of the Loss constants
 	Kind     Kind   // the kind that was lost, KindNone if not known
 	Count    uint64 // in Unit; 0 if the number is not known
-	Unit     string // "records", "events", "times"
+	Unit     string // "records", "events", "times", "processes"
 	Detail   string // for a person
 }
 
@@ -190,4 +196,6 @@ const (
 	LossNotSeen   = "not_recording"
 	LossWrite     = "write_error" // a batch could not be written
 	LossMatches   = "matches_over_limit"
+	LossSetAside  = "database_set_aside"   // monitor.db could not be used; a new one was begun
+	LossProcesses = "processes_over_limit" // the process table was full: some were forgotten
 )

@@ -54,9 +54,11 @@ type Kernel struct {
 	changes   []event.Change // after Close
 	malformed uint64         // records, of the read at hand
 	cut       uint64         // records, of the read at hand
+	cutBefore uint64         // what the reassembler had cut when it was told last
 
-	lastRead   int64 // Unix time, nanoseconds
-	lastRecord int64 // stamp of the newest record, Unix time, nanoseconds
+	lastRead   int64     // Unix time, nanoseconds
+	lastRecord int64     // stamp of the newest record, Unix time, nanoseconds
+	lastPush   time.Time // when a record came last
 	status     statusWatch
 
 	statsMu   sync.Mutex

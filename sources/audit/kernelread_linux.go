@@ -26,6 +26,9 @@ const (
 	openWait = 50 * time.Millisecond
 	// statusEvery is the time between two looks at the kernel's counters.
 	statusEvery = 2 * time.Second
+	// settleAfter is how long it must be quiet before a missing serial is missing:
+	// records come out of order by less than this.
+	settleAfter = time.Second
 	// drainTime bounds the wait for records that are under way at the end.
 	drainTime = 200 * time.Millisecond
 	// maxReads bounds the socket reads of one Read.
@@ -146,6 +149,9 @@ func (k *Kernel) take(b *event.Batch) error {
 	var procErr error
 	b.Changes, procErr = k.readProcs(b.Changes, now, &b.Sweep)
 	k.tellCut(now)
+	if !k.more && k.gaps.Pending() > 0 && now.Sub(k.lastPush) >= settleAfter {
+		k.noteGap(k.gaps.Settle(), now.UnixNano()) // nothing late comes any more
+	}
 	if now.Sub(k.status.at) >= statusEvery {
 		k.watchStatus(now)
 	}
@@ -198,6 +204,7 @@ func (k *Kernel) push(m message, since time.Duration) {
 	missing, _ := k.gaps.Observe(h.Serial, h.Time)
 	k.noteGap(missing, h.Time)
 	k.lastRecord = max(k.lastRecord, h.Time)
+	k.lastPush = k.began.Add(since)
 	k.reassembler.Push(h, r, since)
 }
 
@@ -227,6 +234,8 @@ func (k *Kernel) tellCut(now time.Time) {
 	if k.malformed > 0 {
 		k.lose(event.Loss{From: k.lastRead, To: to, Reason: event.LossMalformed, Count: k.malformed, Unit: "records"})
 	}
+	cut := k.reassembler.Stats().CutRecords
+	k.cut, k.cutBefore = k.cut+cut-k.cutBefore, cut
 	if k.cut > 0 {
 		k.lose(event.Loss{From: k.lastRead, To: to, Reason: event.LossOversize, Count: k.cut, Unit: "records"})
 	}
@@ -236,9 +245,9 @@ func (k *Kernel) tellCut(now time.Time) {
 // decodeReady appends the complete groups to b.
 func (k *Kernel) decodeReady(b *event.Batch) (groups int) {
 	for g := k.reassembler.Pop(); g != nil; g = k.reassembler.Pop() {
-		if k.decoder.Decode(g, b) {
-			k.stats.Assembled++
-		}
+		before := b.Len()
+		k.decoder.decodeGuarded(g, b, "kernel")
+		k.stats.Assembled += uint64(b.Len() - before)
 		k.reassembler.Release(g)
 		groups++
 		if k.closed && b.Full(k.batchEvents) {

@@ -53,13 +53,14 @@ func live(t *testing.T) audit.KernelOptions {
 		t.Skipf("NOT RUN, the kernel gives no audit netlink: %v", err)
 	case err != nil:
 		t.Fatal(err)
-	case before.status.PID != 0:
-		comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", before.status.PID))
-		if err == nil {
-			t.Skipf("NOT RUN, process %d (%s) holds the audit role", before.status.PID, strings.TrimSpace(string(comm)))
-		}
 	case before.status.Enabled != 0:
-		t.Skipf("NOT RUN, auditing is in use: enabled is %d, %d rules", before.status.Enabled, len(before.rules))
+		t.Skipf("NOT RUN, auditing is in use: enabled is %d, %d rules, process %d has the role",
+			before.status.Enabled, len(before.rules), before.status.PID)
+	case before.status.PID != 0:
+		// A process that was killed stays registered; a live one has a name.
+		if comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", before.status.PID)); err == nil {
+			t.Skipf("NOT RUN, process %d (%s) has the audit role", before.status.PID, strings.TrimSpace(string(comm)))
+		}
 	}
 	t.Cleanup(func() {
 		after, err := kernelState()
@@ -312,6 +313,9 @@ func childFiles(args []string) error {
 		return err
 	}
 	if err := os.WriteFile(at("a"), []byte("2"), 0o600); err != nil {
+		return err
+	}
+	if err := os.WriteFile(at("own/x"), nil, 0o600); err != nil {
 		return err
 	}
 	if err := os.Chmod(at("a"), 0o640); err != nil {

@@ -192,18 +192,12 @@ func (s *Stream) drain(b *event.Batch) {
 	}
 }
 
-// decode makes the event of g. A panic there is a bug of ours that one record
-// brought out: the record is lost, recording goes on.
+// decode makes the event of g.
 func (s *Stream) decode(g *Group, b *event.Batch) {
 	before := b.Len()
-	defer func() {
-		if p := recover(); p != nil {
-			b.Losses = append(b.Losses, event.Loss{From: g.Time, To: g.Time, Reason: event.LossMalformed, Count: 1,
-				Unit: "events", Detail: fmt.Sprintf("%s: event %d: decoder panicked: %.200s", s.opts.Name, g.Serial, fmt.Sprint(p))})
-		}
-		s.stats.Assembled += uint64(b.Len() - before)
-	}()
-	if s.dec.Decode(g, b) && b.Events()[b.Len()-1].Flags&event.Incomplete != 0 {
+	s.dec.decodeGuarded(g, b, s.opts.Name)
+	s.stats.Assembled += uint64(b.Len() - before)
+	if b.Len() > before && b.Events()[b.Len()-1].Flags&event.Incomplete != 0 {
 		s.stats.Incomplete++
 	}
 }

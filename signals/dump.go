@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// This file prints a lowered set for people, and says what it needs of a source.
+
+package signals
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"seismo/internal/display"
+	"seismo/internal/event"
+)
+
+// Dump prints s as text: every signal with its tree, then the terms and the
+// atoms that they share. The same set gives the same text. The error is that of
+// w.
+func (s *Set) Dump(w io.Writer) error {
+	out := bufio.NewWriter(w)
+	for i, sig := range s.Signals {
+		d := s.Definitions[i]
+		fmt.Fprintf(out, "signal %s %s\n  severity %s, revision %s, kinds %s\n", d.ID, strconv.Quote(d.Name), d.Severity, d.Revision, kindsText(sig.Kinds))
+		s.dumpNode(out, sig.Root, "  ")
+	}
+	fmt.Fprintln(out, "terms")
+	for i, t := range s.Terms {
+		fmt.Fprintf(out, "  t%d %016x %s\n    kinds %s, %s %s", i, t.ID, display.Text(t.Text), kindsText(t.Kinds), s.fieldName(t.Field, t.Own), t.Cond)
+		for _, f := range []struct {
+			set  bool
+			word string
+		}{{t.Negate, "NOT"}, {t.Cased, "cased"}, {t.Group, "in group"}} {
+			if f.set {
+				fmt.Fprintf(out, ", %s", f.word)
+			}
+		}
+		fmt.Fprint(out, ", atoms")
+		for _, a := range t.Atoms {
+			fmt.Fprintf(out, " a%d", a)
+		}
+		fmt.Fprintln(out)
+	}
+	fmt.Fprintln(out, "atoms")
+	for i, a := range s.Atoms {
+		fmt.Fprintf(out, "  a%d %s %s", i, s.fieldName(a.Field, a.Own), a.Cond)
+		if a.Cased {
+			fmt.Fprint(out, " cased")
+		}
+		switch {
+		case a.Cond == Exists:
+		case a.Literal != "":
+			fmt.Fprintf(out, " %s", strconv.Quote(a.Literal))
+		default:
+			fmt.Fprintf(out, " %d", a.Number)
+		}
+		fmt.Fprintln(out)
+	}
+	return out.Flush()
+}
+
+func (s *Set) dumpNode(out io.Writer, n uint32, indent string) {
+	node := s.Nodes[n]
+	switch node.Op {
+	case NodeTerm:
+		fmt.Fprintf(out, "%st%d %s\n", indent, node.Term, display.Text(s.Terms[node.Term].Text))
+		return
+	case NodeAnd:
+		fmt.Fprintln(out, indent+"and")
+	case NodeOr:
+		fmt.Fprintln(out, indent+"or")
+	case NodeGroup:
+		fmt.Fprintln(out, indent+"group")
+	}
+	for _, k := range node.Kids {
+		s.dumpNode(out, k, indent+"  ")
+	}
+}
+
+func (s *Set) fieldName(f event.Field, own string) string {
+	if own != "" {
+		return "record." + display.Text(quoteLiteral(own))
+	}
+	return event.Describe(f).Name
+}
+
+func kindsText(k event.KindSet) string {
+	switch k {
+	case 0:
+		return "none"
+	case event.AllKinds:
+		return "all"
+	}
+	var names []string
+	for _, kind := range event.Kinds() {
+		if k.Has(kind) {
+			names = append(names, kind.String())
+		}
+	}
+	return strings.Join(names, " ")
+}
+
+// Demand returns what the signals of s need of a source: the kinds of event that
+// they can fire on, the paths that file.path is compared with, as they were
+// written, and the own names that they read. Paths and names are sorted.
+func (s *Set) Demand() event.Demand {
+	var d event.Demand
+	for _, sig := range s.Signals {
+		d.Kinds |= sig.Kinds
+	}
+	for _, t := range s.Terms {
+		if t.Own != "" {
+			d.Own = append(d.Own, t.Own)
+		}
+	}
+	for i := range s.Definitions {
+		e := s.Definitions[i].Expr
+		if e == nil { // of a set that was read back
+			e, _ = ParseExpr("", s.Definitions[i].Text)
+		}
+		if e != nil {
+			d.Paths = watched(e, false, d.Paths)
+		}
+	}
+	slices.Sort(d.Own)
+	d.Own = slices.Compact(d.Own)
+	slices.Sort(d.Paths)
+	d.Paths = slices.Compact(d.Paths)
+	return d
+}
+
+// watched appends the paths of the terms in e that are met by a file with the
+// path, or below it.
+func watched(e *Expr, negate bool, paths []string) []string {
+	if e.Op != ExprTerm {
+		for _, k := range e.Kids {
+			paths = watched(k, negate != (e.Op == ExprNot), paths)
+		}
+		return paths
+	}
+	t := e.Term
+	if t.Field == event.FilePath && negate == t.Negate && (t.Cond == Is || t.Cond == BeginsWith) {
+		for _, v := range t.Values {
+			paths = append(paths, v.Text)
+		}
+	}
+	return paths
+}

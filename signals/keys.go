@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// This file reads and checks the keys of one definition. The YAML around them is
+// in yaml.go.
+
+package signals
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+
+	"go.yaml.in/yaml/v4"
+
+	"seismo/internal/display"
+)
+
+// Statuses returns the words that a definition's status may be.
+func Statuses() []string { return []string{"experimental", "test", "stable", "deprecated"} }
+
+// Platforms returns the platforms that a definition may name.
+func Platforms() []string { return []string{"linux", "windows", "macos"} }
+
+// ParseSeverity returns the severity called name, in lower case.
+func ParseSeverity(name string) (Severity, bool) {
+	i := slices.Index(severityNames[:], name)
+	return Severity(max(i, 0)), i >= 0
+}
+
+// key is one key of a definition.
+type key struct {
+	name     string
+	required bool
+	// read takes the key's value; what is wrong with it has been reported if it
+	// returns false.
+	read func(f *fileReader, d *Definition, n *yaml.Node) bool
+}
+
+// keysOf returns the keys of a definition in the order of the documentation.
+func keysOf() []key {
+	return []key{
+		{"id", true, (*fileReader).id},
+		{"name", true, (*fileReader).name},
+		{"description", false, text(func(d *Definition) *string { return &d.Description })},
+		{"severity", false, (*fileReader).severity},
+		{"status", false, (*fileReader).status},
+		{"techniques", false, (*fileReader).techniques},
+		{"platforms", false, (*fileReader).platforms},
+		{"author", false, text(func(d *Definition) *string { return &d.Author })},
+		{"references", false, list(func(d *Definition) *[]string { return &d.References })},
+		{"falsepositives", false, list(func(d *Definition) *[]string { return &d.FalsePositives })},
+		{"response", false, text(func(d *Definition) *string { return &d.Response })},
+		{"labels", false, list(func(d *Definition) *[]string { return &d.Labels })},
+		{"signal", true, (*fileReader).signal},
+	}
+}
+
+// otherKeys are keys of other rule formats, each with ours.
+func otherKeys() map[string]string {
+	return map[string]string{
+		"title": "name", "level": "severity", "priority": "severity", "tags": "techniques",
+		"platform": "platforms", "os": "platforms", "uuid": "id",
+		"condition": "signal", "contents": "signal", "detection": "signal", "expression": "signal", "query": "signal", "rule": "signal",
+	}
+}
+
+// meantKey returns our key that an unknown one may stand for; empty if there is
+// none.
+func meantKey(name string) string {
+	var candidates []string
+	for _, k := range keysOf() {
+		candidates = append(candidates, k.name)
+	}
+	others := otherKeys()
+	candidates = append(candidates, slices.Sorted(maps.Keys(others))...)
+	found := nearest(name, candidates)
+	if ours, ok := others[found]; ok {
+		return ours
+	}
+	return found
+}
+
+// definition reads one definition and keeps it if nothing is wrong in it.
+func (f *fileReader) definition(n *yaml.Node) {
+	d := Definition{Severity: Medium, Pos: f.pos(n)}
+	f.found++
+	keys := keysOf()
+	seen := map[string]*yaml.Node{}
+	good := f.allBare(n)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		k, v := n.Content[i], n.Content[i+1]
+		if k.Kind != yaml.ScalarNode {
+			f.errorAt(k, "", "expected a key, found %s", nodeText(k))
+			good = false
+			continue
+		}
+		if first := seen[k.Value]; first != nil {
+			f.errorAt(k, "", "key %s stands twice in one definition, first on line %d", quote(k.Value), first.Line)
+			good = false
+			continue
+		}
+		seen[k.Value] = k
+		at := slices.IndexFunc(keys, func(c key) bool { return c.name == k.Value })
+		switch {
+		case at >= 0:
+			good = f.value(keys[at], &d, v) && good
+		default:
+			f.unknownKey(k, keys)
+			good = false
+		}
+	}
+	for _, k := range keys {
+		if k.required && seen[k.name] == nil && !f.hasStandIn(seen, k.name) {
+			hint := "a definition has at least id, name and signal"
+			if k.name == "id" {
+				hint = "an id is a UUID, made once and kept: uuidgen prints a new one"
+			}
+			f.errorAt(n, hint, "definition without %s", quote(k.name))
+			good = false
+		}
+	}
+	if good {
+		d.Revision = revision(&d)
+		f.defs = append(f.defs, d)
+	}
+}
+
+// hasStandIn reports whether a key that is refused stands where name should: one
+// error is enough.
+func (f *fileReader) hasStandIn(seen map[string]*yaml.Node, name string) bool {
+	for k := range seen {
+		if k != name && meantKey(k) == name || name == "signal" && k == "cel" {
+			return true
+		}
+	}
+	return false
+}
+
+func (f *fileReader) unknownKey(k *yaml.Node, keys []key) {
+	var names []string
+	for _, c := range keys {
+		names = append(names, c.name)
+	}
+	switch k.Value {
+	case "cel", "suppress":
+		f.errorAt(k, "", `key %s: this version reads only "signal"`, quote(k.Value))
+		return
+	}
+	f.errorAt(k, "the keys are "+strings.Join(names, ", "), "unknown key %s%s", quote(k.Value), didYouMean(meantKey(k.Value)))
+}
+
+// value reads the value of key k, which is never empty.
+func (f *fileReader) value(k key, d *Definition, n *yaml.Node) bool {
+	if n.Kind == yaml.AliasNode || n.Style&yaml.TaggedStyle != 0 {
+		return false // said by allBare
+	}
+	if isNull(n) {
+		f.errorAt(n, "leave the key out where it says nothing", "key %s has no value", quote(k.name))
+		return false
+	}
+	return k.read(f, d, n)
+}
+
+// scalar returns the text of n, without blanks around it.
+func (f *fileReader) scalar(n *yaml.Node, what string) (string, bool) {
+	if n.Kind == yaml.AliasNode {
+		return "", false // said by allBare
+	}
+	if n.Kind != yaml.ScalarNode {
+		f.errorAt(n, "", "%s is a text, found %s", what, nodeText(n))
+		return "", false
+	}
+	s := strings.TrimSpace(n.Value)
+	if s == "" {
+		f.errorAt(n, "", "%s is empty", what)
+		return "", false
+	}
+	return s, true
+}
+
+// texts returns the texts of the list n.
+func (f *fileReader) texts(n *yaml.Node) ([]string, bool) {
+	if n.Kind != yaml.SequenceNode {
+		hint := ""
+		if n.Kind == yaml.ScalarNode {
+			hint = "a list of one is written [" + n.Value + "]"
+		}
+		f.errorAt(n, hint, "expected a list, found %s", nodeText(n))
+		return nil, false
+	}
+	good := true
+	var all []string
+	for _, k := range n.Content {
+		s, ok := f.scalar(k, "a value of a list")
+		good = good && ok
+		all = append(all, s)
+	}
+	return all, good
+}
+
+func text(to func(*Definition) *string) func(*fileReader, *Definition, *yaml.Node) bool {
+	return func(f *fileReader, d *Definition, n *yaml.Node) (ok bool) {
+		*to(d), ok = f.scalar(n, "the value")
+		return ok
+	}
+}
+
+func list(to func(*Definition) *[]string) func(*fileReader, *Definition, *yaml.Node) bool {
+	return func(f *fileReader, d *Definition, n *yaml.Node) (ok bool) {
+		*to(d), ok = f.texts(n)
+		return ok
+	}
+}
+
+var uuidForm = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
+
+func (f *fileReader) id(d *Definition, n *yaml.Node) bool {
+	s, ok := f.scalar(n, "id")
+	if ok && !uuidForm.MatchString(s) {
+		f.errorAt(n, "an id is a UUID, made once and kept: uuidgen prints a new one", "id %s is not a UUID", quote(s))
+		return false
+	}
+	if !ok {
+		return false
+	}
+	d.ID = strings.ToLower(s)
+	if first, twice := f.ids.at[d.ID]; twice {
+		f.errorAt(n, "an id is a UUID, made once and kept: uuidgen prints a new one",
+			"id %s stands twice, first at %s:%d:%d", d.ID, display.Text(first.File), first.Line, first.Column)
+		return false
+	}
+	f.ids.at[d.ID] = f.pos(n)
+	return true
+}
+
+// maxName is the number of bytes of a signal's name.
+const maxName = 200
+
+func (f *fileReader) name(d *Definition, n *yaml.Node) bool {
+	s, ok := f.scalar(n, "name")
+	switch {
+	case !ok:
+	case len(s) > maxName:
+		f.errorAt(n, "what it says at length belongs into description", "name has %d bytes, at most %d are taken", len(s), maxName)
+		return false
+	case strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }):
+		f.errorAt(n, "", "name %s has a character that can not be shown on one line", quote(s))
+		return false
+	}
+	d.Name = s
+	return ok
+}
+
+func (f *fileReader) severity(d *Definition, n *yaml.Node) bool {
+	s, ok := f.oneOf(n, "severity", severityNames[:])
+	if ok {
+		d.Severity, _ = ParseSeverity(s)
+	}
+	return ok
+}
+
+func (f *fileReader) status(d *Definition, n *yaml.Node) (ok bool) {
+	d.Status, ok = f.oneOf(n, "status", Statuses())
+	return ok
+}
+
+// oneOf returns the text of n if it is one of words.
+func (f *fileReader) oneOf(n *yaml.Node, what string, words []string) (string, bool) {
+	s, ok := f.scalar(n, what)
+	if ok && !slices.Contains(words, s) {
+		f.errorAt(n, fmt.Sprintf("%s is one of %s", what, strings.Join(words, ", ")), "unknown %s %s%s", what, quote(s), didYouMean(nearest(s, words)))
+		return "", false
+	}
+	return s, ok
+}
+
+func (f *fileReader) platforms(d *Definition, n *yaml.Node) bool {
+	if _, ok := f.texts(n); !ok {
+		return false
+	}
+	good := true
+	for _, k := range n.Content {
+		s, ok := f.oneOf(k, "platform", Platforms())
+		good = good && ok
+		d.Platforms = append(d.Platforms, s)
+	}
+	return good
+}
+
+var techniqueForm = regexp.MustCompile(`^T[0-9]{4}(\.[0-9]{3})?$`)
+
+func (f *fileReader) techniques(d *Definition, n *yaml.Node) (good bool) {
+	if d.Techniques, good = f.texts(n); !good {
+		return false
+	}
+	for i, s := range d.Techniques {
+		if !techniqueForm.MatchString(s) {
+			f.errorAt(n.Content[i], "an ATT&CK technique is written T1059 or T1059.004", "%s is not a technique", quote(s))
+			good = false
+		}
+	}
+	return good
+}
+
+// signal parses and checks the expression.
+func (f *fileReader) signal(d *Definition, n *yaml.Node) bool {
+	if _, ok := f.scalar(n, "signal"); !ok {
+		return false
+	}
+	src := &source{file: f.file, lines: f.lines, text: strings.TrimRight(n.Value, " \t\r\n")}
+	joined := false
+	if src.pieces = []piece{{line: max(1, n.Line), column: max(1, n.Column), point: true}}; len(src.text) <= maxText {
+		src.pieces, joined = scalarPieces(f.lines, n)
+	}
+	e, comment := parse(src)
+	if comment >= 0 && joined {
+		src.report(comment, 2, `with "signal: |" YAML leaves the lines as they are`, "a comment runs to the end of its line, and YAML has made one line of this value")
+	}
+	for i := range src.diags {
+		if src.diags[i].Message == unclosedLiteral && n.Style == 0 && strings.Contains(f.line(src.diags[i].Pos.Line), " #") {
+			src.diags[i].Hint = `YAML ends the value at " #"; below "signal: |", indented, it does not`
+		}
+	}
+	f.diags = append(f.diags, src.diags[:min(len(src.diags), max(0, maxDiags+1-len(f.diags)))]...)
+	d.Text, d.Expr = strings.TrimSpace(n.Value), e
+	return len(src.diags) == 0
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// This file reads the definitions of many files. One file's content is read in
+// yaml.go.
+
+package signals
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Load reads the definitions of all paths: files as they are, directories with
+// everything below them that is called *.yml or *.yaml, in the order of their
+// names. Symbolic links to files are followed, those to directories are not. A
+// file that several paths lead to is read once.
+//
+// The error is a [Diagnostics] with all that is wrong in all files, a file that
+// can not be read and an id that stands twice among it; the definitions returned
+// with it are those in which nothing is wrong.
+func Load(paths []string) ([]Definition, error) {
+	l := &loader{
+		open: func(path string) (fs.File, error) { return os.Open(path) },
+		stat: os.Stat,
+		seen: map[string]bool{},
+	}
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		switch {
+		case err != nil:
+			l.fail(path, err)
+		case info.IsDir():
+			l.directory(path, func(walk fs.WalkDirFunc) error { return filepath.WalkDir(path, walk) })
+		default:
+			l.file(filepath.Clean(path))
+		}
+	}
+	return l.result()
+}
+
+// LoadFS reads the definitions of all files in fsys that are called *.yml or
+// *.yaml, as [Load] does.
+func LoadFS(fsys fs.FS) ([]Definition, error) {
+	l := &loader{
+		open: fsys.Open,
+		stat: func(path string) (fs.FileInfo, error) { return fs.Stat(fsys, path) },
+		seen: map[string]bool{},
+	}
+	l.directory(".", func(walk fs.WalkDirFunc) error { return fs.WalkDir(fsys, ".", walk) })
+	return l.result()
+}
+
+// loader gathers the definitions and diagnostics of many files.
+type loader struct {
+	open  func(path string) (fs.File, error)
+	stat  func(path string) (fs.FileInfo, error)
+	seen  map[string]bool // paths that have been read
+	ids   idPlaces
+	defs  []Definition
+	diags Diagnostics
+}
+
+// fail reports that path can not be read.
+func (l *loader) fail(path string, err error) {
+	// The place is said already: only the cause is left to say.
+	if at := new(fs.PathError); errors.As(err, &at) {
+		err = at.Err
+	}
+	l.diags = append(l.diags, Diagnostic{Pos: Position{File: path}, Message: fmt.Sprintf("can not be read: %v", err)})
+}
+
+func (l *loader) directory(path string, walk func(fs.WalkDirFunc) error) {
+	found := false
+	err := walk(func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			l.fail(name, err)
+			if entry != nil && entry.IsDir() {
+				return fs.SkipDir
+			}
+		case entry.IsDir():
+		case strings.HasSuffix(name, ".yml") || strings.HasSuffix(name, ".yaml"):
+			found = true
+			l.entry(name)
+		}
+		return nil
+	})
+	if err != nil {
+		l.fail(path, err)
+	}
+	if !found && err == nil {
+		l.diags = append(l.diags, Diagnostic{Pos: Position{File: path}, Message: "directory holds no file called *.yml or *.yaml"})
+	}
+}
+
+// entry reads a file that was found in a directory. What stands there that is no
+// file is refused before it is opened: opening a pipe waits for a writer.
+func (l *loader) entry(name string) {
+	info, err := l.stat(name)
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("not a regular file")
+	}
+	if err != nil {
+		l.fail(name, err)
+		return
+	}
+	l.file(filepath.Clean(name))
+}
+
+// file reads one file.
+func (l *loader) file(name string) {
+	if l.seen[name] {
+		return
+	}
+	l.seen[name] = true
+	file, err := l.open(name)
+	if err != nil {
+		l.fail(name, err)
+		return
+	}
+	defer file.Close()
+	content, err := io.ReadAll(io.LimitReader(file, maxFile+1))
+	if err != nil {
+		l.fail(name, err)
+		return
+	}
+	f := parseFile(name, content, &l.ids)
+	l.diags = append(l.diags, f.diags...)
+	l.defs = append(l.defs, f.defs...)
+}
+
+// result returns what was read.
+func (l *loader) result() ([]Definition, error) { return l.defs, l.diags.err() }
