@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// imports is the import table of docs/ARCHITECTURE.md: what of ours each package
+// may import. A package that is not here is a mistake, and so is a row that no
+// package needs any more.
+var imports = map[string]string{
+	"cmd/seismo":         "engine fixtures internal/config internal/display internal/event internal/process recorder recorder/daemon recorder/forward recorder/monitordb rules signals sources sources/audit",
+	"engine":             "internal/event signals",
+	"fixtures":           "",
+	"internal/config":    "",
+	"internal/display":   "",
+	"internal/event":     "",
+	"internal/event/gen": "internal/event",
+	"internal/process":   "internal/event",
+	"recorder":           "engine internal/event",
+	"recorder/daemon":    "engine internal/config internal/event internal/process recorder recorder/monitordb signals sources/audit",
+	"recorder/forward":   "internal/display internal/event signals",
+	"recorder/monitordb": "internal/display internal/event signals",
+	"rules":              "",
+	"signals":            "internal/display internal/event",
+	"sources":            "internal/event sources/audit",
+	"sources/audit":      "internal/event",
+}
+
+// outside names what only some packages may import of the rest of the world.
+var outside = map[string][]string{
+	"modernc.org/sqlite":             {"recorder/monitordb"},
+	"github.com/elastic/go-libaudit": {"sources/audit"},
+	"github.com/spf13/cobra":         {"cmd/seismo"},
+	"github.com/rs/zerolog":          {"cmd/seismo", "recorder/daemon"},
+	"go.yaml.in/yaml":                {"fixtures", "signals"},
+}
+
+func TestImportTable(t *testing.T) {
+	for _, system := range []string{"linux", "windows", "darwin"} {
+		cmd := exec.Command("go", "list", "-f", `{{.ImportPath}}:{{join .Imports " "}}`, "seismo/...")
+		cmd.Env = append(cmd.Environ(), "GOOS="+system, "CGO_ENABLED=0")
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("go list on %s: %v", system, err)
+		}
+		used := map[string][]string{}
+		for _, line := range strings.Split(strings.TrimSpace(string(out)), "\n") {
+			pkg, list, _ := strings.Cut(line, ":")
+			pkg = strings.TrimPrefix(pkg, "seismo/")
+			allowed, known := imports[pkg]
+			if !known {
+				t.Errorf("%s: package %s is not in the import table: say in docs/ARCHITECTURE.md what it is for, then add its row", system, pkg)
+			}
+			for _, imp := range strings.Fields(list) {
+				if ours, ok := strings.CutPrefix(imp, "seismo/"); ok {
+					used[pkg] = append(used[pkg], ours)
+					if !slices.Contains(strings.Fields(allowed), ours) {
+						t.Errorf("%s: package %s imports %s, which the import table does not allow", system, pkg, ours)
+					}
+				}
+				for path, who := range outside {
+					if strings.HasPrefix(imp, path) && !slices.Contains(who, pkg) {
+						t.Errorf("%s: package %s imports %s; only %v may", system, pkg, imp, who)
+					}
+				}
+			}
+		}
+		if system != "linux" {
+			continue
+		}
+		for pkg, allowed := range imports {
+			for _, imp := range strings.Fields(allowed) {
+				if !slices.Contains(used[pkg], imp) {
+					t.Errorf("the import table allows %s to import %s, but it does not", pkg, imp)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// This file finds the signals that a verb works with: a compiled signals.bin,
+// definitions that are compiled on the spot, or those that ship with seismo.
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"seismo/engine"
+	"seismo/rules"
+	"seismo/signals"
+)
+
+const signalsUsage = "signals to use: a signals.bin, or definitions (a .yml file or a folder of them); default: HOME/signals.bin, else the shipped signals"
+
+// homeOf returns the folder given with --home or SEISMO_HOME; empty if neither.
+func homeOf(cmd *cobra.Command) string {
+	home, _ := cmd.Flags().GetString("home")
+	return home
+}
+
+// inHome returns the path of a file in the home folder, or in the current one
+// where no home is given.
+func inHome(cmd *cobra.Command, name string) string { return filepath.Join(homeOf(cmd), name) }
+
+// loadProgram returns the program that path asks for, and what it came from.
+func loadProgram(cmd *cobra.Command, path string) (*engine.Program, string, error) {
+	if path == "" {
+		if home := homeOf(cmd); home != "" {
+			bin := filepath.Join(home, "signals.bin")
+			if _, err := os.Stat(bin); err == nil {
+				path = bin
+			} else if !errors.Is(err, fs.ErrNotExist) {
+				return nil, "", err
+			}
+		}
+	}
+	if path == "" {
+		defs, err := signals.LoadFS(rules.FS)
+		if err != nil {
+			return nil, "", err
+		}
+		p, err := build(defs)
+		return p, "the shipped signals", err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, "", fmt.Errorf("signals: %w", err)
+	}
+	if info.IsDir() || isDefinition(path) {
+		defs, err := signals.Load([]string{path})
+		if err != nil {
+			return nil, "", err
+		}
+		p, err := build(defs)
+		return p, path, err
+	}
+	p, err := engine.LoadFile(path)
+	return p, path, err
+}
+
+func isDefinition(path string) bool {
+	ext := strings.ToLower(filepath.Ext(path))
+	return ext == ".yml" || ext == ".yaml"
+}
+
+// loadDefinitions reads the definitions at paths, or the shipped ones where
+// none are given.
+func loadDefinitions(paths []string) ([]signals.Definition, error) {
+	if len(paths) == 0 {
+		return signals.LoadFS(rules.FS)
+	}
+	return signals.Load(paths)
+}
+
+func build(defs []signals.Definition) (*engine.Program, error) {
+	set, err := signals.Lower(defs)
+	if err != nil {
+		return nil, err
+	}
+	return engine.Build(set)
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"seismo/internal/event"
+	"seismo/internal/process"
+	"seismo/recorder"
+	"seismo/recorder/forward"
+	"seismo/sources"
+	"seismo/sources/audit"
+)
+
+// replayBatch is the number of events of one batch of a replay.
+const replayBatch = 1000
+
+type replayFlags struct {
+	signals, format, db string
+	events, asJSON      bool
+	failOnMatch         bool
+}
+
+func newReplay() *cobra.Command {
+	var f replayFlags
+	cmd := &cobra.Command{
+		Use:   "replay FILE...",
+		Short: "Run recorded logs through the signals",
+		Long: `Read recorded logs ("-" is standard input) as if they happened now, and print what
+the signals find: one match for each signal and event. With --events every event is
+printed too. Records that can not be parsed are counted and skipped.`,
+		Example: "  seismo replay audit.log\n  seismo replay --json --events audit.log | jq .event\n  seismo replay --signals my-signal.yml --fail-on-match audit.log",
+		Args:    someArgs,
+		RunE:    func(cmd *cobra.Command, args []string) error { return replay(cmd, f, args) },
+	}
+	cmd.Flags().StringVar(&f.signals, "signals", "", signalsUsage)
+	cmd.Flags().StringVar(&f.format, "format", "audit", "format of the logs: "+formatList())
+	cmd.Flags().StringVar(&f.db, "db", "", "also record into this database (made if it is not there)")
+	cmd.Flags().BoolVar(&f.events, "events", false, "print every event, not only the matches")
+	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print one JSON object for each match (with --events: each event)")
+	cmd.Flags().BoolVar(&f.failOnMatch, "fail-on-match", false, "exit with 1 if a signal fires")
+	return cmd
+}
+
+func replay(cmd *cobra.Command, f replayFlags, files []string) (err error) {
+	program, _, err := loadProgram(cmd, f.signals)
+	if err != nil {
+		return err
+	}
+	ctx := cmd.Context()
+	out := bufio.NewWriter(cmd.OutOrStdout())
+	defer out.Flush()
+	sinks := []recorder.Sink{&forward.Text{W: out, Definitions: program.Definitions(), Events: f.events}}
+	if f.asJSON {
+		sinks[0] = forward.New(forward.Options{W: out, Definitions: program.Definitions(), TypeName: audit.TypeName, Events: f.events})
+	}
+	ids := &event.IDs{}
+	if f.db != "" {
+		db, err := openDB(ctx, f.db, program)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, db.Close()) }()
+		ids = db.IDs()
+		sinks = append(sinks, db)
+	}
+	var total recorder.Stats
+	for _, file := range files {
+		stats, err := runLog(ctx, logRun{name: file, format: f.format, stdin: cmd.InOrStdin(), allOwn: f.asJSON && f.events,
+			program: program, ids: ids, sinks: sinks})
+		if err != nil {
+			return err
+		}
+		if stats.Source.Received > 0 && stats.Source.Parsed == 0 {
+			return fail(exitBroken, "%s: none of %d lines is a record of format %s; --format names another", file, stats.Source.Received, f.format)
+		}
+		total = addStats(total, stats)
+	}
+	if err := out.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "seismo: %d records (%d malformed), %d events, %d matches on %d events\n",
+		total.Source.Received, total.Source.Malformed, total.Assembled, total.Tags, total.Tagged)
+	if f.failOnMatch && total.Tags > 0 {
+		return errFindings
+	}
+	return nil
+}
+
+// runLog runs one log through the loop.
+func runLog(ctx context.Context, l logRun) (recorder.Stats, error) {
+	source, err := l.open()
+	if err != nil {
+		return recorder.Stats{}, err
+	}
+	defer source.Close()
+	r, err := recorder.New(recorder.Config{Source: source, Table: process.NewTable(process.Options{}), IDs: l.ids,
+		Program: l.program, Sinks: l.sinks, BatchSize: replayBatch})
+	if err != nil {
+		return recorder.Stats{}, err
+	}
+	if err := r.Run(ctx); err != nil {
+		return r.Stats(), fmt.Errorf("replay %s: %w", l.name, err)
+	}
+	return r.Stats(), ctx.Err()
+}
+
+func addStats(a, b recorder.Stats) recorder.Stats {
+	a.Source.Received += b.Source.Received
+	a.Source.Malformed += b.Source.Malformed
+	a.Assembled += b.Assembled
+	a.Tags += b.Tags
+	a.Tagged += b.Tagged
+	return a
+}
+
+// formatList names the formats that logs may have.
+func formatList() string {
+	list := ""
+	for i, f := range sources.Formats() {
+		if i > 0 {
+			list += "; "
+		}
+		list += f.Name + " (" + f.Doc + ")"
+	}
+	return list
+}

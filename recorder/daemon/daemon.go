@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package daemon is the life around the loop: it takes the home folder for
+// itself, puts right what an earlier recorder left behind, opens database and
+// kernel, runs the loop until it is told to stop, and leaves the kernel as it
+// found it.
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"seismo/engine"
+	"seismo/internal/config"
+	"seismo/internal/event"
+	"seismo/internal/process"
+	"seismo/recorder"
+	"seismo/recorder/monitordb"
+	"seismo/sources/audit"
+)
+
+// Options say how a recorder lives.
+type Options struct {
+	Home     string // folder for everything; made with mode 0700 if it is not there
+	Config   config.Config
+	Program  *engine.Program
+	Version  string
+	Log      zerolog.Logger
+	Watch    recorder.Sink // beside the database; nil: none
+	Duration time.Duration // stop by itself after this time; 0: never
+}
+
+// The files in the home folder.
+const (
+	dbName   = "monitor.db"
+	undoName = "audit_undo.json"
+	lockName = "seismo.lock"
+)
+
+// Run records until ctx is done. It returns nil after a regular end. Errors wrap
+// [ErrRunning] where another recorder holds the home folder, and those of
+// [audit.OpenKernel].
+func Run(ctx context.Context, o Options) (err error) {
+	if o.Duration > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, o.Duration)
+		defer cancel()
+	}
+	if err := audit.CheckPrivilege(); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(o.Home, 0o700); err != nil {
+		return fmt.Errorf("make the home folder: %w", err)
+	}
+	unlock, err := lock(filepath.Join(o.Home, lockName))
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	undo := filepath.Join(o.Home, undoName)
+	if err := undoLeftOver(undo, o.Log); err != nil {
+		return err
+	}
+	defer func() {
+		// Whatever ends this function, a panic included, the kernel gets its
+		// settings back; after a regular end there is nothing left to do.
+		err = errors.Join(err, undoLeftOver(undo, o.Log))
+	}()
+
+	db, err := monitordb.Open(filepath.Join(o.Home, dbName), monitordb.Options{MatchesPerProcess: o.Config.RecordSignalMatches})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	l := &life{Options: o, db: db, undo: undo, began: time.Now()}
+	return l.record(ctx)
+}
+
+// life is one run of a recorder.
+type life struct {
+	Options
+	db     *monitordb.DB
+	undo   string
+	began  time.Time
+	source recorder.Source
+	rec    *recorder.Recorder
+}
+
+func (l *life) record(ctx context.Context) error {
+	if aside := l.db.SetAside(); aside != "" {
+		l.Log.Warn().Str("file", aside).Msg("the database could not be used and was set aside; a new one is begun")
+	}
+	digest := l.Program.Digest()
+	if err := l.db.SetDefinitions(ctx, l.Program.Definitions(), fmt.Sprintf("%x", digest)); err != nil {
+		return err
+	}
+	last := l.db.LastSeen()
+	host := thisHost()
+	src, err := openSource(l)
+	if err != nil {
+		return err
+	}
+	l.source = src
+	if err := l.db.NoteHost(ctx, monitordb.Host{Time: time.Now().UnixNano(), MachineID: host.machineID, Name: host.name,
+		Platform: runtime.GOOS, Kernel: host.kernel, TimeZone: host.zone, Version: l.Version, BootID: host.boot, Program: fmt.Sprintf("%x", digest)}); err != nil {
+		return errors.Join(err, src.Close())
+	}
+	table := process.NewTable(process.Options{Host: host.machineID, Boot: host.boot, Live: true, ProcFS: os.DirFS("/proc"),
+		Users: process.NewUsers(os.DirFS("/etc")), Expiry: l.Config.ProcessExpiration, Known: l.known})
+	sinks := []recorder.Sink{l.db}
+	if l.Watch != nil {
+		sinks = append(sinks, l.Watch)
+	}
+	l.rec, err = recorder.New(recorder.Config{Source: src, Table: table, IDs: l.db.IDs(), Program: l.Program, Sinks: sinks,
+		BatchSize: l.Config.NewEventLimit, BatchDelay: l.Config.BatchWriteDelay, Urgent: urgent(l.Program), Live: true})
+	if err != nil {
+		return errors.Join(err, src.Close())
+	}
+	// The rules are in force and events wait in the socket, so no process can
+	// begin unseen between this look at /proc and the first read.
+	found := event.NewBatch(256)
+	found.Platform = "linux"
+	if last.Time != 0 {
+		why := "the recorder before was killed"
+		if last.Clean {
+			why = "no recorder was running"
+		}
+		found.Losses = append(found.Losses, event.Loss{From: last.Time, To: time.Now().UnixNano(), Reason: event.LossNotSeen,
+			Count: 1, Unit: "times", Detail: why})
+	}
+	n, err := table.Bootstrap(found)
+	if err == nil {
+		err = l.rec.Inject(ctx, found)
+	}
+	if err != nil {
+		return errors.Join(err, src.Close())
+	}
+	l.Log.Info().Str("home", l.Home).Int("signals", len(l.Program.Definitions())).Int("processes", n).Msg("recording")
+	return l.loop(ctx)
+}
+
+// loop runs the recorder and writes its figures now and then.
+func (l *life) loop(ctx context.Context) error {
+	statsCtx, stopStats := context.WithCancel(context.WithoutCancel(ctx))
+	statsDone := make(chan struct{})
+	go func() {
+		defer close(statsDone)
+		l.keepStats(statsCtx)
+	}()
+	err := l.rec.Run(ctx)
+	stopStats()
+	<-statsDone
+	s := l.rec.Stats()
+	err = errors.Join(err, l.writeStats(context.WithoutCancel(ctx)))
+	l.Log.Info().Uint64("records", s.Source.Received).Uint64("events", s.Assembled).Uint64("stored", s.Stored).
+		Uint64("matches", s.Tags).Uint64("kernel_lost", s.Source.KernelLost).Uint64("dropped", s.Dropped).Msg("stopped")
+	return err
+}
+
+// statsEvery is how often the figures are written: "seismo status" is at most
+// this old.
+const statsEvery = 5 * time.Second
+
+func (l *life) keepStats(ctx context.Context) {
+	tick := time.NewTicker(statsEvery)
+	defer tick.Stop()
+	for {
+		if err := l.writeStats(ctx); err != nil && ctx.Err() == nil {
+			l.Log.Error().Err(err).Msg("the figures could not be written")
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// known reports whether the database has the process already: then it was found
+// by an earlier run, and is not published again.
+func (l *life) known(key event.ProcessKey) bool {
+	ok, err := l.db.Known(key)
+	return err == nil && ok
+}

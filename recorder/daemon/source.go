@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"github.com/rs/zerolog"
+
+	"seismo/recorder"
+	"seismo/sources/audit"
+)
+
+// openSource takes the kernel's audit records.
+func openSource(l *life) (recorder.Source, error) {
+	home, err := filepath.Abs(l.Home)
+	if err != nil {
+		return nil, err
+	}
+	if real, err := filepath.EvalSymlinks(home); err == nil {
+		home = real // the kernel reports the real path
+	}
+	k, err := audit.OpenKernel(audit.KernelOptions{
+		UndoPath:    l.undo,
+		Roots:       l.Config.FileRoots,
+		Exclude:     []string{home},
+		Decode:      audit.DecodeOptions{Demand: l.Program.Demand(), SocketsSilent: true},
+		BatchEvents: l.Config.NewEventLimit,
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range k.Warnings() {
+		l.Log.Warn().Msg(w)
+	}
+	return k, nil
+}
+
+// undoLeftOver puts back what the undo file at path says was changed in the
+// kernel, if there is one.
+func undoLeftOver(path string, log zerolog.Logger) error {
+	report, err := audit.Undo(path)
+	if err != nil {
+		return fmt.Errorf("put the audit settings back (%s): %w", path, err)
+	}
+	if !report.Nothing {
+		log.Warn().Str("done", report.String()).Msg("an earlier recorder ended without putting the audit settings back; they are back now")
+	}
+	return nil
+}

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package forward holds the sinks that are not monitor.db. So far there is one:
+// JSON lines, one for each signal and event that it tags, or one for each event.
+package forward
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"seismo/internal/event"
+	"seismo/signals"
+)
+
+// JSONLines writes events as lines of JSON. It makes the form that "seismo
+// replay --json" documents: keys are names of the registry, 64-bit ids are
+// strings, absent fields are absent, bytes that are not UTF-8 are {"hex":"…"}.
+type JSONLines struct {
+	o    Options
+	line []byte
+}
+
+// Options say what a JSONLines writes.
+type Options struct {
+	W           io.Writer
+	Definitions []signals.Definition      // Tag.Signal is an index into it
+	TypeName    func(kind uint16) string  // the source's name of a record type
+	Events      bool                      // every event, not only the tagged ones
+	Filter      func(e *event.Event) bool // nil: all
+}
+
+// New returns a sink that writes to o.W.
+func New(o Options) *JSONLines { return &JSONLines{o: o} }
+
+// Write implements recorder.Sink.
+func (j *JSONLines) Write(_ context.Context, batches []*event.Batch) error {
+	for _, b := range batches {
+		for _, e := range b.Events() {
+			if j.o.Filter != nil && !j.o.Filter(e) {
+				continue
+			}
+			if j.o.Events {
+				if err := j.put(b, e, nil); err != nil {
+					return err
+				}
+				continue
+			}
+			for i := range e.Tags {
+				if err := j.put(b, e, &e.Tags[i]); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (j *JSONLines) put(b *event.Batch, e *event.Event, tag *event.Tag) error {
+	o := object{append(j.line[:0], '{')}
+	o.key("time").text(stamp(e.Time))
+	if tag != nil {
+		o.open("signal", '{')
+		j.signal(&o, tag.Signal)
+		o.close('}')
+	}
+	o.open("event", '{')
+	o.key("id").text(strconv.FormatInt(int64(e.ID), 10))
+	o.key("kind").text(e.Kind.String())
+	o.key("operation").text(e.Op.String())
+	for _, f := range eventFields[e.Kind] {
+		o.field(f, e)
+	}
+	if e.Flags != 0 {
+		o.open("flags", '[')
+		for i, name := range flagNames {
+			if e.Flags&(1<<i) != 0 {
+				o.element().text(name)
+			}
+		}
+		o.close(']')
+	}
+	o.close('}')
+	j.process(&o, e)
+	if tag != nil {
+		proof(&o, tag.Proof)
+	} else if len(e.Tags) > 0 {
+		o.open("signals", '[')
+		for _, t := range e.Tags {
+			o.element().raw('{')
+			j.signal(&o, t.Signal)
+			o.close('}')
+		}
+		o.close(']')
+	}
+	j.source(&o, e)
+	o.open("input", '{')
+	if b.Input != "" {
+		o.key("file").text(b.Input)
+	}
+	o.key("record").number(int64(e.Ordinal))
+	o.close('}')
+	o.close('}')
+	j.line = append(o.b, '\n')
+	_, err := j.o.W.Write(j.line)
+	return err
+}
+
+var flagNames = [...]string{"incomplete", "truncated", "duplicate", "untrusted"}
+
+func (j *JSONLines) signal(o *object, i uint32) {
+	if int(i) >= len(j.o.Definitions) {
+		o.key("id").text(fmt.Sprintf("unknown signal %d", i))
+		return
+	}
+	d := &j.o.Definitions[i]
+	o.key("id").text(d.ID)
+	o.key("name").text(d.Name)
+	o.key("severity").text(d.Severity.String())
+	o.key("revision").text(d.Revision)
+}
+
+// maxParents bounds the ancestors of one line.
+const maxParents = 32
+
+func (j *JSONLines) process(o *object, e *event.Event) {
+	if e.PID == 0 && e.Process == nil {
+		return
+	}
+	o.open("process", '{')
+	for _, f := range processFields {
+		o.field(f, e)
+	}
+	if e.Process == nil {
+		o.close('}')
+		return
+	}
+	o.close('}')
+	n := 0
+	for p := range e.Process.Ancestry() {
+		if p == e.Process || n >= maxParents {
+			continue
+		}
+		if n++; n == 1 {
+			o.open("parents", '[')
+		}
+		o.element().raw('{')
+		for _, f := range parentFields {
+			o.processField(f, p)
+		}
+		o.close('}')
+	}
+	if n > 0 {
+		o.close(']')
+	}
+}
+
+func proof(o *object, items []event.ProofItem) {
+	o.open("proof", '[')
+	for i := range items {
+		p := &items[i]
+		o.element().raw('{')
+		o.key("term").text(strconv.FormatUint(p.Term, 10))
+		o.key("text").text(p.Text)
+		o.key("event").text(strconv.FormatInt(int64(p.Event), 10))
+		o.key("record").number(int64(p.Ordinal))
+		if p.Own != "" {
+			o.key("field").text("record." + p.Own)
+		} else {
+			o.key("field").text(event.Describe(p.Field).Name)
+		}
+		if !p.Absent {
+			o.key("value").text(p.Value)
+		}
+		if p.Literal != "" {
+			o.key("literal").text(p.Literal)
+		}
+		o.close('}')
+	}
+	o.close(']')
+}
+
+// source writes where the event came from: its own number, its records, and the
+// fields of those that were kept.
+func (j *JSONLines) source(o *object, e *event.Event) {
+	types := e.RecordTypes()
+	if e.Serial == 0 && len(types) == 0 {
+		return
+	}
+	o.open("source", '{')
+	o.key("id").text(fmt.Sprintf("%d.%03d:%d", e.Time/1e9, e.Time/1e6%1000, e.Serial))
+	if e.Host != "" {
+		o.key("host").text(e.Host)
+	}
+	o.open("records", '[')
+	for _, t := range types {
+		o.element().text(j.o.TypeName(t))
+	}
+	o.close(']')
+	last := -1
+	for own := range e.Own() {
+		if own.Record != last {
+			if last < 0 {
+				o.open("own", '[')
+			} else {
+				o.close('}')
+			}
+			o.element().raw('{')
+			if own.Record < len(types) {
+				o.key("record").text(j.o.TypeName(types[own.Record]))
+			}
+			last = own.Record
+		}
+		o.key(string(own.Name)).text(string(own.Value))
+	}
+	if last >= 0 {
+		o.close('}')
+		o.close(']')
+	}
+	o.close('}')
+}
+
+func stamp(ns int64) string { return time.Unix(0, ns).UTC().Format("2006-01-02T15:04:05.000000000Z") }
+
+// The fields that each part of a line has, in the order of the registry.
+var (
+	eventFields   = map[event.Kind][]event.Info{}
+	processFields []event.Info
+	parentFields  []event.Info
+)
+
+func init() {
+	for _, f := range event.Fields() {
+		switch {
+		case f.Column() == "operation":
+		case f.Scope == event.ScopeEvent:
+			for _, k := range event.Kinds() {
+				if f.Kinds.Has(k) {
+					eventFields[k] = append(eventFields[k], f)
+				}
+			}
+		case f.Scope == event.ScopeProcess:
+			processFields = append(processFields, f)
+			switch f.Field {
+			case event.ProcessID, event.ProcessPID, event.ProcessPath, event.ProcessCommandLine, event.ProcessUserName, event.ProcessStartTime:
+				parentFields = append(parentFields, f)
+			}
+		case f.Field == event.ParentID, f.Field == event.ParentPID:
+			processFields = append(processFields, f)
+		}
+	}
+}

@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package recorder is the loop of seismo: it takes batches of events from a
+// source, has the process table and the matcher work on them, and hands them to
+// the sinks. It knows the order of that trip and what to do when a stage is
+// slower than the one before; it knows no database and no operating system.
+//
+// Two goroutines do the work. The reader only empties the source, so that a slow
+// disk does not make the kernel drop records. The other one owns the table, the
+// matcher and the sinks, so that none of them needs a lock. Batches go from the
+// first to the second and come back empty; their number and the events in them
+// are bounded.
+package recorder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"seismo/engine"
+	"seismo/internal/event"
+)
+
+// Source gives events. Read appends what is there to b and returns, with
+// nothing appended if nothing came for a while; it returns io.EOF after the last
+// event. After Close, Read gives what was left over and then io.EOF.
+type Source interface {
+	Read(ctx context.Context, b *event.Batch) error
+	Stats() event.SourceStats
+	Close() error
+}
+
+// Table ties events to processes. Expire forgets processes that ended long
+// before now, Unix time in nanoseconds.
+type Table interface {
+	Apply(b *event.Batch)
+	Expire(now int64, b *event.Batch)
+}
+
+// Sink takes batches that were judged, in order. All batches of one call become
+// durable together or not at all; a sink only reads them.
+type Sink interface {
+	Write(ctx context.Context, batches []*event.Batch) error
+}
+
+// Config says what a Recorder works with.
+type Config struct {
+	Source  Source
+	Table   Table
+	IDs     *event.IDs
+	Program *engine.Program // nil: events are recorded and not judged
+	Sinks   []Sink
+
+	// BatchSize is the number of events that are written together at most, and
+	// BatchDelay how long an event may wait for others. Zero delay writes what
+	// each read gave.
+	BatchSize  int
+	BatchDelay time.Duration
+	// Urgent reports whether b must be written at once; nil: never.
+	Urgent func(b *event.Batch) bool
+	// Live is set where events come as they happen: times of events are then
+	// near the clock's, and a sink that fails is tried again.
+	Live bool
+}
+
+// Stats are the figures of a recorder. Assembled is what the source gave plus
+// the end events that the process table made; it is always Stored + Filtered +
+// Dropped + InFlight.
+type Stats struct {
+	Source    event.SourceStats
+	Assembled uint64 // events
+	Stored    uint64 // events
+	Filtered  uint64 // events that a filter discarded
+	Dropped   uint64 // events that could not be written
+	InFlight  uint64 // events
+	Tagged    uint64 // events with at least one tag
+	Tags      uint64
+	Writes    uint64 // successful writes to all sinks
+	Queue     uint64 // batches that wait to be judged
+}
+
+// Recorder runs the loop once.
+type Recorder struct {
+	cfg     Config
+	matcher *engine.Matcher
+	free    chan *event.Batch
+	full    chan *event.Batch
+	pending []*event.Batch // judged, not yet written
+	events  int            // in pending
+	oldest  time.Time      // when the first of pending came
+	unsaid  []event.Loss   // what could not be written, to be told with the next write
+
+	assembled, stored, dropped, filtered, tagged, tags, writes atomic.Uint64
+	inFlight                                                   atomic.Int64
+}
+
+// maxBatches bounds the batches that are on their way; with a read each 10 ms it
+// is what two and a half seconds of a stalled disk fill.
+const maxBatches = 256
+
+// maxInFlight bounds the events that are on their way. Beyond it the reader
+// waits, and the socket's buffer and then the kernel's queue fill up: both are
+// larger, and the kernel counts what it drops.
+const maxInFlight = 50_000
+
+// New returns a recorder that has not begun.
+func New(cfg Config) (*Recorder, error) {
+	if cfg.Source == nil || cfg.Table == nil || cfg.IDs == nil || cfg.BatchSize < 1 {
+		return nil, errors.New("recorder: source, table, ids and batch size are required")
+	}
+	r := &Recorder{cfg: cfg, free: make(chan *event.Batch, maxBatches), full: make(chan *event.Batch, maxBatches)}
+	if cfg.Program != nil {
+		r.matcher = cfg.Program.NewMatcher()
+	}
+	for range maxBatches {
+		r.free <- nil // made when first used
+	}
+	return r, nil
+}
+
+// Stats returns the figures as they are now. It may be called from any goroutine.
+func (r *Recorder) Stats() Stats {
+	s := Stats{Source: r.cfg.Source.Stats(),
+		Stored: r.stored.Load(), Filtered: r.filtered.Load(), Dropped: r.dropped.Load(),
+		Tagged: r.tagged.Load(), Tags: r.tags.Load(), Writes: r.writes.Load()}
+	s.Assembled, s.Queue = r.assembled.Load(), uint64(len(r.full))
+	s.InFlight = s.Assembled - s.Stored - s.Filtered - s.Dropped
+	return s
+}
+
+// Inject judges and writes events that did not come from the source, such as
+// the processes found running at start. It must be called before Run.
+func (r *Recorder) Inject(ctx context.Context, b *event.Batch) error {
+	r.judge(b)
+	r.take(b)
+	return r.flush(ctx)
+}
+
+// Run carries events from the source to the sinks until the source ends or ctx
+// is done; then the source is closed, and what it still held is written. The
+// error is nil after a regular end.
+func (r *Recorder) Run(ctx context.Context) error {
+	readErr := make(chan error, 1)
+	go func() {
+		defer close(r.full)
+		readErr <- r.read(ctx)
+	}()
+	// What was received is written even though ctx is done: context.WithoutCancel.
+	workErr := r.work(context.WithoutCancel(ctx))
+	if workErr != nil {
+		r.cfg.Source.Close() // ends the reader, which may wait in Read
+		for range r.full {
+		}
+	}
+	return errors.Join(<-readErr, workErr)
+}
+
+// drainTime bounds how long a closed source is read.
+const drainTime = 5 * time.Second
+
+// read fills batches until the source ends.
+func (r *Recorder) read(ctx context.Context) error {
+	closed := false
+	readCtx := ctx
+	var b *event.Batch
+	for {
+		if !closed && ctx.Err() != nil {
+			if err := r.cfg.Source.Close(); err != nil {
+				return fmt.Errorf("close the source: %w", err)
+			}
+			closed = true
+			var cancel context.CancelFunc
+			readCtx, cancel = context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+			defer cancel()
+		}
+		for r.inFlight.Load() > maxInFlight {
+			time.Sleep(time.Millisecond)
+		}
+		if b == nil {
+			if b = <-r.free; b == nil {
+				b = event.NewBatch(64)
+			}
+		}
+		err := r.cfg.Source.Read(readCtx, b)
+		if b.Len() > 0 || len(b.Changes) > 0 || len(b.Losses) > 0 {
+			r.inFlight.Add(int64(b.Len()))
+			r.full <- b
+			b = nil
+		}
+		switch {
+		case err == nil:
+		case errors.Is(err, io.EOF):
+			return nil
+		case ctx.Err() != nil && errors.Is(err, ctx.Err()) && !closed:
+		case closed && readCtx.Err() != nil:
+			return nil
+		default:
+			return fmt.Errorf("read the source: %w", err)
+		}
+	}
+}
+
+// expireEvery is how often processes that ended are looked through.
+const expireEvery = 10 * time.Second
+
+// work judges and writes batches until there are no more.
+func (r *Recorder) work(ctx context.Context) error {
+	expire := time.NewTicker(expireEvery)
+	defer expire.Stop()
+	due := time.NewTimer(time.Hour)
+	defer due.Stop()
+	for {
+		select {
+		case b, ok := <-r.full:
+			if !ok {
+				return r.flush(ctx)
+			}
+			came := b.Len()
+			r.judge(b)
+			r.inFlight.Add(int64(b.Len() - came))
+			r.take(b)
+			wait := r.cfg.BatchDelay - time.Since(r.oldest)
+			if wait > 0 && r.events < r.cfg.BatchSize && len(r.pending) < maxBatches/2 &&
+				(r.cfg.Urgent == nil || !r.cfg.Urgent(b)) {
+				due.Reset(wait)
+				continue
+			}
+		case <-due.C:
+		case <-expire.C:
+			if r.cfg.Live {
+				r.expire(time.Now().UnixNano())
+			}
+			continue
+		}
+		if err := r.flush(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// judge has the table and the matcher work on b.
+func (r *Recorder) judge(b *event.Batch) {
+	r.cfg.Table.Apply(b)
+	r.cfg.IDs.Assign(b)
+	if r.matcher != nil {
+		r.matcher.Match(b)
+	}
+	r.assembled.Add(uint64(b.Len()))
+	for _, e := range b.Events() {
+		if n := len(e.Tags); n > 0 {
+			r.tagged.Add(1)
+			r.tags.Add(uint64(n))
+		}
+	}
+	if !r.cfg.Live && b.Len() > 0 {
+		r.expire(b.Events()[b.Len()-1].Time)
+	}
+}
+
+// expire forgets processes; the keys it gives up go with an empty batch.
+func (r *Recorder) expire(now int64) {
+	var b event.Batch
+	r.cfg.Table.Expire(now, &b)
+	if len(b.Losses) > 0 {
+		r.take(&b)
+	}
+}
+
+func (r *Recorder) take(b *event.Batch) {
+	if len(r.pending) == 0 {
+		r.oldest = time.Now()
+	}
+	r.pending = append(r.pending, b)
+	r.events += b.Len()
+}
+
+// Tries of a write: a live recorder holds its events for this long while a disk
+// is full or a database is busy, then drops and counts them, so that the newest
+// events are not lost for the sake of older ones.
+const (
+	firstRetry = 50 * time.Millisecond
+	giveUp     = 10 * time.Second
+)
+
+// flush writes what is pending and hands the batches back. An error means that
+// the recorder can not go on.
+func (r *Recorder) flush(ctx context.Context) error {
+	if len(r.unsaid) > 0 {
+		b := event.NewBatch(0)
+		b.Losses = append(b.Losses, r.unsaid...)
+		r.pending = append(r.pending, b)
+	}
+	if len(r.pending) == 0 {
+		return nil
+	}
+	n := uint64(r.events)
+	err := r.write(ctx)
+	if err != nil && !r.cfg.Live {
+		return err
+	}
+	if err == nil {
+		r.stored.Add(n)
+		r.writes.Add(1)
+		r.unsaid = r.unsaid[:0]
+	} else {
+		r.dropped.Add(n)
+		r.unsaid = r.lost(err)
+	}
+	r.inFlight.Add(-int64(n))
+	for _, b := range r.pending {
+		b.Reset()
+		select {
+		case r.free <- b:
+		default: // one that did not come from the reader
+		}
+	}
+	clear(r.pending)
+	r.pending, r.events = r.pending[:0], 0
+	return nil
+}
+
+// write tries to write what is pending, in a live recorder more than once.
+func (r *Recorder) write(ctx context.Context) error {
+	began := time.Now()
+	for wait := firstRetry; ; wait *= 2 {
+		err := r.writeOnce(ctx)
+		if err == nil || !r.cfg.Live || time.Since(began) > giveUp {
+			return err
+		}
+		time.Sleep(wait)
+	}
+}
+
+func (r *Recorder) writeOnce(ctx context.Context) error {
+	for _, s := range r.cfg.Sinks {
+		if err := s.Write(ctx, r.pending); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lost returns what the pending batches could not tell: their own losses, and
+// one for the events in them that were dropped because of cause. Write errors in
+// a row make one loss, so that a disk that stays full does not fill the memory.
+func (r *Recorder) lost(cause error) []event.Loss {
+	w := event.Loss{Reason: event.LossWrite, Count: uint64(r.events), Unit: "events", Detail: cause.Error()}
+	var others []event.Loss
+	for _, b := range r.pending {
+		for _, e := range b.Events() {
+			w = spanning(w, e.Time, e.Time)
+		}
+		for _, l := range b.Losses {
+			if l.Reason == event.LossWrite {
+				w = spanning(w, l.From, l.To)
+				w.Count += l.Count
+			} else if len(others) < maxUnsaid {
+				others = append(others, l)
+			}
+		}
+	}
+	return append(others, w)
+}
+
+// maxUnsaid bounds the losses kept in memory while nothing can be written.
+const maxUnsaid = 1000
+
+func spanning(l event.Loss, from, to int64) event.Loss {
+	if l.From == 0 || from < l.From {
+		l.From = from
+	}
+	l.To = max(l.To, to)
+	return l
+}
