@@ -38,6 +38,8 @@ type Source interface {
 type Table interface {
 	Apply(b *event.Batch)
 	Expire(now int64, b *event.Batch)
+	// Sweep looks which processes still run, after forks or exits were missed.
+	Sweep(b *event.Batch, now int64) (int, error)
 }
 
 // Sink takes batches that were judged, in order. All batches of one call become
@@ -244,6 +246,13 @@ func (r *Recorder) work(ctx context.Context) error {
 // judge has the table and the matcher work on b.
 func (r *Recorder) judge(b *event.Batch) {
 	r.cfg.Table.Apply(b)
+	if b.Sweep && r.cfg.Live {
+		if _, err := r.cfg.Table.Sweep(b, time.Now().UnixNano()); err != nil {
+			now := time.Now().UnixNano()
+			b.Losses = append(b.Losses, event.Loss{From: now, To: now, Reason: event.LossProcesses, Kind: event.KindProcess,
+				Unit: "processes", Detail: "look for ended processes: " + err.Error()})
+		}
+	}
 	r.cfg.IDs.Assign(b)
 	if r.matcher != nil {
 		r.matcher.Match(b)

@@ -84,7 +84,8 @@ func (t table) Apply(b *event.Batch) {
 		b.Add(event.KindProcess, event.OpEnd)
 	}
 }
-func (table) Expire(int64, *event.Batch) {}
+func (table) Expire(int64, *event.Batch)             {}
+func (table) Sweep(*event.Batch, int64) (int, error) { return 0, nil }
 
 // sink notes what it is given, and fails as often as fail says.
 type sink struct {

@@ -97,7 +97,7 @@ func exitCode(err error) int {
 		return f.code
 	case errors.Is(err, config.ErrConfig):
 		return exitUsage
-	case errors.Is(err, daemon.ErrRunning):
+	case errors.Is(err, daemon.ErrRunning), errors.Is(err, audit.ErrRunning), errors.Is(err, audit.ErrHeld):
 		return exitRunning
 	case errors.Is(err, audit.ErrPrivilege), errors.Is(err, fs.ErrPermission):
 		return exitDenied

@@ -21,6 +21,10 @@ import (
 // replayBatch is the number of events of one batch of a replay.
 const replayBatch = 1000
 
+// replayProcesses bounds the processes that a replay remembers, at about 1 KB
+// each: a log tells of no exits, so none expires before.
+const replayProcesses = 100_000
+
 type replayFlags struct {
 	signals, format, db string
 	events, asJSON      bool
@@ -100,7 +104,7 @@ func runLog(ctx context.Context, l logRun) (recorder.Stats, error) {
 		return recorder.Stats{}, err
 	}
 	defer source.Close()
-	r, err := recorder.New(recorder.Config{Source: source, Table: process.NewTable(process.Options{}), IDs: l.ids,
+	r, err := recorder.New(recorder.Config{Source: source, Table: process.NewTable(process.Options{MaxProcesses: replayProcesses}), IDs: l.ids,
 		Program: l.program, Sinks: l.sinks, BatchSize: replayBatch})
 	if err != nil {
 		return recorder.Stats{}, err

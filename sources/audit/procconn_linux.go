@@ -253,6 +253,7 @@ func (p *procConnector) take(changes []event.Change, m message) []event.Change {
 		if i := p.heldExit(int32(word(exitTgid))); i >= 0 {
 			p.held = slices.Delete(p.held, i, i+1)
 		}
+		return append(changes, event.Change{Time: stamp, PID: int32(word(exitTgid)), Exec: true})
 	case procEventExit:
 		pid := int32(word(exitTgid))
 		if int32(word(exitPid)) != pid {

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// This file changes the shipped signals a little at a time and asks that a
+// fixture notices: a part of a signal whose change breaks no expectation lacks a
+// hit that needs it, or a near miss that it keeps out.
+
+package rules_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"seismo/engine"
+	"seismo/fixtures"
+	"seismo/signals"
+)
+
+// mutant is a signal with one part changed.
+type mutant struct {
+	what string // which part, and how
+	text string // the expression
+}
+
+// mutants returns the changes of expr, one at a time:
+//
+//   - a term taken away; an OR or AND loses it, and what is left empty with it
+//   - a term's negation flipped
+//   - one value of a list taken away
+//   - cased taken away
+//   - a positive term widened: is, begins with and ends with become contains,
+//     unless its values are the words of a closed list
+//   - a group, an OR or an AND in parentheses, taken away as a whole
+func mutants(expr *signals.Expr) []mutant {
+	var all []mutant
+	add := func(what string, text string) {
+		if text != "" {
+			all = append(all, mutant{what, text})
+		}
+	}
+	var walk func(e *signals.Expr, negated bool)
+	walk = func(e *signals.Expr, negated bool) {
+		if e != expr {
+			add("without "+e.String(), without(expr, e))
+		}
+		if e.Op != signals.ExprTerm {
+			for _, kid := range e.Kids {
+				walk(kid, negated != (e.Op == signals.ExprNot))
+			}
+			return
+		}
+		t := e.Term
+		name := t.Text
+		try := func(what string, change func()) {
+			saved := *t
+			change()
+			text := expr.String()
+			*t = saved
+			add(what+" in "+name, text)
+		}
+		try("negation flipped", func() { t.Negate = !t.Negate })
+		if len(t.Values) > 1 {
+			for i, v := range t.Values {
+				try("no "+v.Text, func() { t.Values = slices.Delete(slices.Clone(t.Values), i, i+1) })
+			}
+		}
+		if t.Cased {
+			try("not cased", func() { t.Cased = false })
+		}
+		// The words of a closed list have no wider form that could be recorded.
+		closed := slices.Contains([]string{"operation", "protocol", "event_id"}, t.Property)
+		switch t.Cond {
+		case signals.Is, signals.BeginsWith, signals.EndsWith:
+			if t.Negate == negated && !closed {
+				try("widened to contains", func() { t.Cond = signals.Contains })
+			}
+		}
+	}
+	walk(expr, false)
+	return all
+}
+
+// without prints expr with the part gone left out, or "" if nothing is left.
+func without(expr, gone *signals.Expr) string {
+	var prune func(e *signals.Expr) *signals.Expr
+	prune = func(e *signals.Expr) *signals.Expr {
+		if e == gone {
+			return nil
+		}
+		if e.Op == signals.ExprTerm {
+			return e
+		}
+		var kids []*signals.Expr
+		for _, kid := range e.Kids {
+			if k := prune(kid); k != nil {
+				kids = append(kids, k)
+			}
+		}
+		switch {
+		case len(kids) == 0:
+			return nil
+		case len(kids) == 1 && (e.Op == signals.ExprAnd || e.Op == signals.ExprOr):
+			return kids[0]
+		}
+		return &signals.Expr{Op: e.Op, Kids: kids}
+	}
+	if left := prune(expr); left != nil {
+		return left.String()
+	}
+	return ""
+}
+
+// Every change of every part of every shipped signal breaks an expectation of
+// some fixture.
+func TestEveryPartOfASignalMatters(t *testing.T) {
+	defs := shipped(t)
+	recordings := load(t)
+	total := 0
+	for i := range defs {
+		d := defs[i]
+		t.Run(strings.ReplaceAll(d.Name, " ", "-"), func(t *testing.T) {
+			expr, err := signals.ParseExpr(d.Name, d.Text)
+			if err != nil {
+				t.Fatalf("ParseExpr = %v", err)
+			}
+			if !noticed(t, alone(t, d, expr.String()), d.Name, recordings, false) {
+				t.Fatalf("the signal printed and parsed again breaks its fixtures")
+			}
+			for _, m := range mutants(expr) {
+				total++
+				if !noticed(t, alone(t, d, m.text), d.Name, recordings, true) {
+					t.Errorf("no fixture notices: %s", m.what)
+				}
+			}
+		})
+	}
+	t.Logf("%d changes", total)
+}
+
+// alone compiles d by itself, with text as its expression.
+func alone(t *testing.T, d signals.Definition, text string) *engine.Program {
+	t.Helper()
+	src := fmt.Sprintf("id: %s\nname: %s\nplatforms: [%s]\nsignal: |\n  %s\n", d.ID, d.Name, strings.Join(d.Platforms, ", "), text)
+	defs, err := signals.ParseFile(d.Name, []byte(src))
+	if err != nil {
+		t.Fatalf("ParseFile of %s: %v", text, err)
+	}
+	return build(t, defs)
+}
+
+// noticed reports whether some expectation of the signal called name is broken
+// (want true), or none (want false), by p, which holds only that signal.
+func noticed(t *testing.T, p *engine.Program, name string, recordings []recording, want bool) bool {
+	t.Helper()
+	for i := range recordings {
+		f := *recordings[i].file
+		f.Expect = slices.DeleteFunc(slices.Clone(f.Expect), func(e fixtures.Expect) bool { return e.Signal != name })
+		failures := f.Judge(recordings[i].judge(p))
+		if len(failures) > 0 {
+			if !want {
+				t.Logf("%s", failures[0])
+			}
+			return want
+		}
+	}
+	return !want
+}
