@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -88,7 +89,7 @@ type Stats struct {
 type Recorder struct {
 	cfg     Config
 	matcher *engine.Matcher
-	free    chan *event.Batch
+	pool    *pool
 	full    chan *event.Batch
 	pending []*event.Batch // judged, not yet written
 	events  int            // in pending
@@ -113,12 +114,9 @@ func New(cfg Config) (*Recorder, error) {
 	if cfg.Source == nil || cfg.Table == nil || cfg.IDs == nil || cfg.BatchSize < 1 {
 		return nil, errors.New("recorder: source, table, ids and batch size are required")
 	}
-	r := &Recorder{cfg: cfg, free: make(chan *event.Batch, maxBatches), full: make(chan *event.Batch, maxBatches)}
+	r := &Recorder{cfg: cfg, pool: newPool(maxBatches), full: make(chan *event.Batch, maxBatches)}
 	if cfg.Program != nil {
 		r.matcher = cfg.Program.NewMatcher()
-	}
-	for range maxBatches {
-		r.free <- nil // made when first used
 	}
 	return r, nil
 }
@@ -148,16 +146,27 @@ func (r *Recorder) Run(ctx context.Context) error {
 	readErr := make(chan error, 1)
 	go func() {
 		defer close(r.full)
-		readErr <- r.read(ctx)
+		readErr <- guard("the reader", func() error { return r.read(ctx) })
 	}()
 	// What was received is written even though ctx is done: context.WithoutCancel.
-	workErr := r.work(context.WithoutCancel(ctx))
+	workErr := guard("the recorder", func() error { return r.work(context.WithoutCancel(ctx)) })
 	if workErr != nil {
 		r.cfg.Source.Close() // ends the reader, which may wait in Read
 		for range r.full {
 		}
 	}
 	return errors.Join(<-readErr, workErr)
+}
+
+// guard turns a panic of f into an error: a panic in a goroutine of its own would
+// end the process before anybody can put the kernel's audit rules back.
+func guard(who string, f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%s panicked: %v\n%s", who, p, debug.Stack())
+		}
+	}()
+	return f()
 }
 
 // drainTime bounds how long a closed source is read.
@@ -182,9 +191,7 @@ func (r *Recorder) read(ctx context.Context) error {
 			time.Sleep(time.Millisecond)
 		}
 		if b == nil {
-			if b = <-r.free; b == nil {
-				b = event.NewBatch(64)
-			}
+			b = r.pool.take()
 		}
 		err := r.cfg.Source.Read(readCtx, b)
 		if b.Len() > 0 || len(b.Changes) > 0 || len(b.Losses) > 0 {
@@ -320,11 +327,7 @@ func (r *Recorder) flush(ctx context.Context) error {
 	}
 	r.inFlight.Add(-int64(n))
 	for _, b := range r.pending {
-		b.Reset()
-		select {
-		case r.free <- b:
-		default: // one that did not come from the reader
-		}
+		r.pool.give(b)
 	}
 	clear(r.pending)
 	r.pending, r.events = r.pending[:0], 0

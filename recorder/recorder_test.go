@@ -283,6 +283,26 @@ func TestASourceThatFailsEndsTheRunWithItsError(t *testing.T) {
 	})
 }
 
+// panicking is a source or a sink that panics.
+type panicking struct{ *script }
+
+func (panicking) Read(context.Context, *event.Batch) error    { panic("broken record") }
+func (panicking) Write(context.Context, []*event.Batch) error { panic("broken row") }
+
+// A panic must not end the process: the caller has to put audit rules back.
+func TestAPanicEndsTheRunWithAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRecorder(t, recorder.Config{Source: panicking{newScript()}, Live: true})
+		if err := r.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "the reader panicked: broken record") {
+			t.Errorf("Run with a source that panics: %v", err)
+		}
+		r = newRecorder(t, recorder.Config{Source: newScript(step{events: 1}, step{block: true}), Sinks: []recorder.Sink{panicking{}}, Live: true})
+		if err := r.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "the recorder panicked: broken row") {
+			t.Errorf("Run with a sink that panics: %v", err)
+		}
+	})
+}
+
 // While a sink is slow the source is still read: it is the kernel's queue that
 // must not run over.
 func TestASlowSinkDoesNotStopTheReader(t *testing.T) {

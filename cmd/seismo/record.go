@@ -6,14 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
 	"seismo/internal/config"
+	"seismo/internal/display"
 	"seismo/recorder/daemon"
 	"seismo/recorder/forward"
 	"seismo/sources/audit"
@@ -56,6 +59,9 @@ next start. It needs the capabilities CAP_AUDIT_CONTROL and CAP_AUDIT_READ.`,
 			if fallback && errors.Is(err, audit.ErrPrivilege) {
 				return replayInstead(cmd, err, home, signalsPath)
 			}
+			if errors.Is(err, audit.ErrPrivilege) {
+				return fail(exitDenied, "%w\nto record this host, run: %s", err, sudoLine(os.Args))
+			}
 			return err
 		},
 	}
@@ -86,20 +92,49 @@ func isTerminal(f *os.File) bool {
 // replayInstead shows a person without the privilege what a recording looks
 // like: the shipped fixtures go into a database of the same form.
 func replayInstead(cmd *cobra.Command, cause error, home, signalsPath string) error {
-	self, err := os.Executable()
-	if err != nil {
-		self = "seismo"
-	}
 	w := cmd.ErrOrStderr()
-	fmt.Fprintf(w, "seismo: %v\nseismo: to record this host, run:\n\n    sudo %s record --home %s --watch\n\n", cause, self, home)
-	fmt.Fprintln(w, "seismo: without it, the shipped fixtures are replayed instead: the matches below are recorded examples, not this host's")
-	if err := os.MkdirAll(home, 0o700); err != nil {
+	fmt.Fprintf(w, "seismo: %s\nseismo: to record this host, run\n\n    %s\n\n", display.Text(cause.Error()), sudoLine(os.Args))
+	fmt.Fprintln(w, "seismo: without that, the shipped fixtures are replayed: what follows are recorded examples, not this host")
+	dir := filepath.Join(home, "fixtures")
+	if err := os.MkdirAll(dir, 0o700); errors.Is(err, fs.ErrPermission) {
+		// An earlier recording as root owns the home folder.
+		if dir, err = os.MkdirTemp("", "seismo-fixtures-"); err != nil {
+			return err
+		}
+	} else if err != nil {
 		return err
 	}
-	db := filepath.Join(home, "fixtures.db")
-	if err := replayFixtures(cmd, db, signalsPath); err != nil {
+	if err := replayFixtures(cmd, filepath.Join(dir, "monitor.db"), signalsPath); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "seismo: recorded into %s; ask it with:\n\n    %s query --db %s \"SELECT timestamp, signal_name, process_path FROM signal_matches\"\n\n", db, self, db)
+	self := os.Args[0]
+	fmt.Fprintf(w, `seismo: these examples are in %[2]s; ask them with
+
+    %[1]s status --home %[2]s
+    %[1]s query --home %[2]s "SELECT timestamp, signal_name, process_command_line FROM signal_matches"
+
+`, shellWord(self), shellWord(dir))
 	return nil
+}
+
+// sudoLine returns the command line args as it is typed to run with privilege.
+func sudoLine(args []string) string {
+	line := "sudo"
+	for _, a := range args {
+		if a != "--or-replay" {
+			line += " " + shellWord(a)
+		}
+	}
+	return line
+}
+
+// shellWord quotes s for a POSIX shell where that is needed.
+func shellWord(s string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-=:,+@%", r)
+	}
+	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(display.Text(s), "'", `'\''`) + "'"
 }

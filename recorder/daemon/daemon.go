@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -37,6 +38,10 @@ type Options struct {
 	Duration time.Duration // stop by itself after this time; 0: never
 }
 
+// gcPercent lets the heap grow by half of what is in use before it is cleared: a
+// recorder is to be small, and clearing is a hundredth of its processor time.
+const gcPercent = 50
+
 // The files in the home folder.
 const (
 	dbName   = "monitor.db"
@@ -48,6 +53,7 @@ const (
 // [ErrRunning] where another recorder holds the home folder, and those of
 // [audit.OpenKernel].
 func Run(ctx context.Context, o Options) (err error) {
+	debug.SetGCPercent(gcPercent)
 	if o.Duration > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, o.Duration)
@@ -152,6 +158,11 @@ func (l *life) loop(ctx context.Context) error {
 	statsDone := make(chan struct{})
 	go func() {
 		defer close(statsDone)
+		defer func() {
+			if p := recover(); p != nil { // figures are not worth the recording
+				l.Log.Error().Msgf("the figures are no longer written: %v", p)
+			}
+		}()
 		l.keepStats(statsCtx)
 	}()
 	err := l.rec.Run(ctx)

@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"time"
 
@@ -19,8 +20,9 @@ import (
 // replay --json" documents: keys are names of the registry, 64-bit ids are
 // strings, absent fields are absent, bytes that are not UTF-8 are {"hex":"…"}.
 type JSONLines struct {
-	o    Options
-	line []byte
+	o     Options
+	line  []byte
+	names []string // of the record at hand
 }
 
 // Options say what a JSONLines writes.
@@ -126,18 +128,19 @@ func (j *JSONLines) signal(o *object, i uint32) {
 const maxParents = 32
 
 func (j *JSONLines) process(o *object, e *event.Event) {
-	if e.PID == 0 && e.Process == nil {
-		return
-	}
 	o.open("process", '{')
+	empty := len(o.b)
 	for _, f := range processFields {
 		o.field(f, e)
 	}
-	if e.Process == nil {
-		o.close('}')
+	if len(o.b) == empty { // the records say nothing of a process
+		o.b = o.b[:empty-len(`,"process":{`)]
 		return
 	}
 	o.close('}')
+	if e.Process == nil {
+		return
+	}
 	n := 0
 	for p := range e.Process.Ancestry() {
 		if p == e.Process || n >= maxParents {
@@ -212,8 +215,14 @@ func (j *JSONLines) source(o *object, e *event.Event) {
 				o.key("record").text(j.o.TypeName(types[own.Record]))
 			}
 			last = own.Record
+			j.names = j.names[:0]
 		}
-		o.key(string(own.Name)).text(string(own.Value))
+		// The first of equal names counts, as it does for signals; a reader of
+		// JSON would take the last.
+		if name := string(own.Name); !slices.Contains(j.names, name) {
+			j.names = append(j.names, name)
+			o.key(name).text(string(own.Value))
+		}
 	}
 	if last >= 0 {
 		o.close('}')

@@ -116,6 +116,9 @@ func Line(e *event.Event) string {
 			line, _ = e.Text(event.ProcessPath)
 		}
 		fmt.Fprintf(&b, " %s", cut(string(line)))
+		if e.Process != nil && e.Process.SeenRunning && e.Op == event.OpCreate {
+			b.WriteString(" (was running)")
+		}
 		if parent, ok := e.Text(event.ParentPath); ok {
 			fmt.Fprintf(&b, " under %s", display.Text(string(parent)))
 		}
