@@ -67,6 +67,22 @@ func TestSettingAFieldOfAnotherKindPanics(t *testing.T) {
 	event.NewBatch(1).Add(event.KindNetwork, event.OpConnect).SetString(event.FilePath, "/x")
 }
 
+func TestProcessName(t *testing.T) {
+	for path, want := range map[string]string{
+		"/usr/bin/ls":          "ls",
+		"/tmp/evil\\ls":        "evil\\ls", // a Unix file name may hold a backslash
+		"C:\\Windows\\cmd.exe": "cmd.exe",
+		"C:/Windows/cmd.exe":   "cmd.exe",
+		"\\Device\\x\\net.exe": "net.exe",
+		"sh":                   "sh",
+		"/":                    "",
+	} {
+		if got := (&event.Process{Path: path}).Name(); got != want {
+			t.Errorf("name of %q = %q; want %q", path, got, want)
+		}
+	}
+}
+
 func TestAncestryWalksPreviousImagesThenParents(t *testing.T) {
 	init := &event.Process{PID: 1, Path: "/sbin/init"}
 	sshd := &event.Process{PID: 2, Path: "/usr/sbin/sshd", Parent: init}

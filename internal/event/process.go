@@ -5,7 +5,10 @@
 
 package event
 
-import "iter"
+import (
+	"iter"
+	"strings"
+)
 
 // ProcessKey is the number that seismo gives a process. It is derived from the
 // host, the boot and the record that first showed the image, so that a replay
@@ -47,9 +50,13 @@ type Process struct {
 // Name returns the last element of p.Path.
 func (p *Process) Name() string { return baseName(p.Path) }
 
+// baseName cuts at slashes; at backslashes only in a path that is not a Unix one:
+// there a backslash is a byte of the name, and cutting at it would let a file call
+// itself anything.
 func baseName(path string) string {
+	unix := strings.HasPrefix(path, "/")
 	for i := len(path) - 1; i >= 0; i-- {
-		if path[i] == '/' || path[i] == '\\' {
+		if path[i] == '/' || path[i] == '\\' && !unix {
 			return path[i+1:]
 		}
 	}

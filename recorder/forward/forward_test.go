@@ -63,8 +63,8 @@ func TestAMatchIsOneLine(t *testing.T) {
 		`"process.pid":9,"process.id":"9223372036854775813","process.user_id":0,"process.start_time":"2020-09-13T12:26:40.000000000Z",` +
 		`"process.seen_running":0,"process.parent_pid":1,"process.parent_id":"1"},` +
 		`"parents":[{"process.path":"/sbin/init","process.pid":1,"process.id":"1"}],` +
-		`"proof":[{"term":"3","text":"network.port is 443","event":"1600000000123456","record":7,"field":"network.port","value":"443","literal":"443"},` +
-		`{"term":"4","text":"record.'x' exists NOT","event":"1600000000123456","record":7,"field":"record.x"}],` +
+		`"proof":[{"term":"0000000000000003","text":"network.port is 443","event":"1600000000123456","record":7,"field":"network.port","value":"443","literal":"443"},` +
+		`{"term":"0000000000000004","text":"record.'x' exists NOT","event":"1600000000123456","record":7,"field":"record.x"}],` +
 		`"source":{"id":"1600000000.123:42","host":"h","records":["T1300"],"own":[{"record":"T1300","a0":{"hex":"ff00"}}]},` +
 		`"input":{"file":"a.log","record":7}}` + "\n"
 	if got := lines(t, forward.Options{}, sample()); got != want {

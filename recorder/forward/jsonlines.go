@@ -165,7 +165,7 @@ func proof(o *object, items []event.ProofItem) {
 	for i := range items {
 		p := &items[i]
 		o.element().raw('{')
-		o.key("term").text(strconv.FormatUint(p.Term, 10))
+		o.key("term").text(fmt.Sprintf("%016x", p.Term))
 		o.key("text").text(p.Text)
 		o.key("event").text(strconv.FormatInt(int64(p.Event), 10))
 		o.key("record").number(int64(p.Ordinal))

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// This file writes what some events have beside the columns of their table: the
+// source's own fields of records and of tagged events, and values that do not
+// follow from what is stored.
+
+package monitordb
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"seismo/internal/display"
+	"seismo/internal/event"
+)
+
+// insertExtra writes the document of e, if it needs one: an object of
+//
+//	records  numbers of the types of its records
+//	own      [record, name, value] for each of the source's own fields
+//	fields   registry fields whose values do not follow from the columns
+//	process  for an event without a process, what it says of one
+func (db *DB) insertExtra(e *event.Event, separators string) error {
+	doc := append(db.scratch[:0], '{')
+	if e.Kind == event.KindRecord || len(e.Tags) > 0 {
+		doc = appendOwn(doc, e)
+	}
+	if e.Kind == event.KindFile {
+		doc = appendFileNames(doc, e, separators)
+	}
+	if e.Process == nil && e.Kind != event.KindProcess {
+		doc = appendProcessOf(doc, e)
+	}
+	db.scratch = doc
+	if len(doc) == 1 {
+		return nil
+	}
+	if _, err := db.st.insertExtra.do(int64(e.ID), string(append(doc, '}'))); err != nil {
+		return fmt.Errorf("own fields of event %d: %w", e.ID, err)
+	}
+	return nil
+}
+
+// member begins the member called name of an object, or the next element of a
+// list, after what dst holds.
+func member(dst []byte, name string) []byte {
+	if last := dst[len(dst)-1]; last != '{' && last != '[' {
+		dst = append(dst, ',')
+	}
+	if name != "" {
+		dst = append(display.AppendJSON(dst, name), ':')
+	}
+	return dst
+}
+
+func appendOwn(doc []byte, e *event.Event) []byte {
+	own := false
+	for f := range e.Own() {
+		if !own {
+			doc = append(member(doc, "own"), '[')
+			own = true
+		}
+		doc = append(member(doc, ""), '[')
+		doc = strconv.AppendInt(doc, int64(f.Record), 10)
+		doc = display.AppendJSON(append(doc, ','), string(f.Name))
+		doc = display.AppendJSON(append(doc, ','), string(f.Value))
+		doc = append(doc, ']')
+	}
+	if !own {
+		return doc
+	}
+	doc = append(member(append(doc, ']'), "records"), '[')
+	for _, t := range e.RecordTypes() {
+		doc = strconv.AppendUint(member(doc, ""), uint64(t), 10)
+	}
+	return append(doc, ']')
+}
+
+// appendFileNames keeps file.name and file.extension where they are not what the
+// path says.
+func appendFileNames(doc []byte, e *event.Event, separators string) []byte {
+	path, _ := e.Text(event.FilePath)
+	base := path[bytes.LastIndexAny(path, separators)+1:]
+	var extension []byte
+	if dot := bytes.LastIndexByte(base, '.'); dot > 0 {
+		extension = base[dot+1:]
+	}
+	began := false
+	for _, f := range [...]struct {
+		field   event.Field
+		derived []byte
+	}{{event.FileName, base}, {event.FileExtension, extension}} {
+		v, ok := e.Text(f.field)
+		if !ok || bytes.Equal(v, f.derived) {
+			continue
+		}
+		if !began {
+			doc = append(member(doc, "fields"), '{')
+			began = true
+		}
+		doc = display.AppendJSON(member(doc, event.Describe(f.field).Name), string(v))
+	}
+	if began {
+		doc = append(doc, '}')
+	}
+	return doc
+}
+
+// appendProcessOf keeps what an event without a process says of one.
+func appendProcessOf(doc []byte, e *event.Event) []byte {
+	at := len(doc)
+	doc = append(member(doc, "process"), '{')
+	empty := len(doc)
+	if e.PID != 0 {
+		doc = strconv.AppendInt(member(doc, "pid"), int64(e.PID), 10)
+	}
+	if e.PPID != 0 {
+		doc = strconv.AppendInt(member(doc, "ppid"), int64(e.PPID), 10)
+	}
+	if e.Host != "" {
+		doc = display.AppendJSON(member(doc, "host"), e.Host)
+	}
+	for _, f := range processFields {
+		if !e.Has(f.Field) {
+			continue
+		}
+		doc = member(doc, f.Name)
+		switch f.Type {
+		case event.String:
+			v, _ := e.Text(f.Field)
+			doc = display.AppendJSON(doc, string(v))
+		case event.List, event.Hash:
+			doc = appendStrings(doc, elements(e, f.Field))
+		default:
+			n, _ := e.Int(f.Field)
+			doc = strconv.AppendInt(doc, n, 10)
+		}
+	}
+	if len(doc) == empty {
+		return doc[:at]
+	}
+	return append(doc, '}')
+}
+
+// processFields are the fields of process scope; the list never changes.
+var processFields = slices.DeleteFunc(event.Fields(), func(f event.Info) bool {
+	return f.Scope != event.ScopeProcess
+})
+
+// processOf makes a process of what a create event says, for a source whose
+// events went through no process table. Its id is the event's.
+func processOf(e *event.Event) *event.Process {
+	text := func(f event.Field) string { v, _ := e.Text(f); return string(v) }
+	number := func(f event.Field) int64 {
+		if n, ok := e.Int(f); ok {
+			return n
+		}
+		return event.NoID
+	}
+	p := &event.Process{ID: event.ProcessKey(e.ID), PID: e.PID, PPID: e.PPID, Host: e.Host, Start: e.Time,
+		Path: text(event.ProcessPath), CommandLine: text(event.ProcessCommandLine), Cwd: text(event.ProcessCwd),
+		TTY: text(event.ProcessTTY), ContainerID: text(event.ProcessContainerID),
+		UserName: text(event.ProcessUserName), GroupName: text(event.ProcessGroupName),
+		LoginUserName: text(event.ProcessLoginUserName),
+		UserID:        number(event.ProcessUserID), GroupID: number(event.ProcessGroupID),
+		LoginUserID: number(event.ProcessLoginUserID), Session: number(event.ProcessSession)}
+	if e.Has(event.ProcessArgs) {
+		p.Args = elements(e, event.ProcessArgs)
+	}
+	if e.Has(event.ProcessHash) {
+		p.Hash = elements(e, event.ProcessHash)
+	}
+	return p
+}
