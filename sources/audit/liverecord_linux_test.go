@@ -55,14 +55,15 @@ func newProduct(t *testing.T, o audit.KernelOptions) *product {
 // recorder is a running "seismo record".
 type recorder struct {
 	*product
-	cmd *exec.Cmd
-	log *bytes.Buffer
+	cmd   *exec.Cmd
+	log   bytes.Buffer  // what it wrote to standard error; complete once ended is closed
+	ended chan struct{} // the recorder has closed its standard error
 }
 
 // record starts a recorder and waits until it records.
 func (p *product) record() *recorder {
 	p.t.Helper()
-	r := &recorder{product: p, cmd: exec.Command(p.bin, "record", "--home", p.home), log: new(bytes.Buffer)}
+	r := &recorder{product: p, cmd: exec.Command(p.bin, "record", "--home", p.home), ended: make(chan struct{})}
 	pipe, err := r.cmd.StderrPipe()
 	if err != nil {
 		p.t.Fatal(err)
@@ -70,30 +71,28 @@ func (p *product) record() *recorder {
 	if err := r.cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}
-	recording := make(chan bool, 1)
+	recording := make(chan struct{})
 	go func() {
+		defer close(r.ended)
+		said := false
 		buf := make([]byte, 4096)
 		for {
 			n, err := pipe.Read(buf)
 			r.log.Write(buf[:n])
-			if bytes.Contains(r.log.Bytes(), []byte(`"recording"`)) {
-				select {
-				case recording <- true:
-				default:
-				}
+			if !said && bytes.Contains(r.log.Bytes(), []byte(`"recording"`)) {
+				said = true
+				close(recording)
 			}
 			if err != nil {
-				close(recording)
 				return
 			}
 		}
 	}()
 	select {
-	case ok := <-recording:
-		if !ok {
-			r.cmd.Wait()
-			p.t.Fatalf("seismo record ended before it recorded:\n%s", r.log)
-		}
+	case <-recording:
+	case <-r.ended:
+		r.cmd.Wait()
+		p.t.Fatalf("seismo record ended before it recorded:\n%s", &r.log)
 	case <-time.After(time.Minute):
 		p.t.Fatal("seismo record did not begin within a minute")
 	}
@@ -113,7 +112,7 @@ func (r *recorder) stop(s os.Signal) int {
 		r.t.Fatal(err)
 	}
 	done := make(chan struct{})
-	go func() { r.cmd.Wait(); close(done) }()
+	go func() { <-r.ended; r.cmd.Wait(); close(done) }()
 	select {
 	case <-done:
 	case <-time.After(30 * time.Second):
@@ -204,7 +203,7 @@ func TestLiveRecord(t *testing.T) {
 				t.Fatalf("the connection that is to be recorded: %v", err)
 			}
 			if code := r.stop(how); code != 0 {
-				t.Fatalf("exit code %d after %v; want 0\n%s", code, how, r.log)
+				t.Fatalf("exit code %d after %v; want 0\n%s", code, how, &r.log)
 			}
 			for what, sql := range map[string]string{
 				"the program with its arguments":    "SELECT count(*) FROM process_events WHERE process_path = '%[1]s' AND process_command_line = '%[1]s two words ' AND exit_code = 0 AND parent_path LIKE '%%sh'",
@@ -252,10 +251,10 @@ func TestLiveRecordKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	if code := r.stop(os.Interrupt); code != 0 {
-		t.Fatalf("exit code %d; want 0\n%s", code, r.log)
+		t.Fatalf("exit code %d; want 0\n%s", code, &r.log)
 	}
 	if !strings.Contains(r.log.String(), "without putting the audit settings back") {
-		t.Errorf("the second recorder did not say what it put right:\n%s", r.log)
+		t.Errorf("the second recorder did not say what it put right:\n%s", &r.log)
 	}
 	for _, arg := range []string{"before", "after"} {
 		if n := p.count("SELECT count(*) FROM process_events WHERE process_command_line = '/bin/true %s'", arg); n != 1 {
@@ -293,7 +292,7 @@ func TestLiveRecordTwice(t *testing.T) {
 		t.Errorf("status while it records: %+v", s)
 	}
 	if code := r.stop(os.Interrupt); code != 0 {
-		t.Errorf("exit code %d; want 0\n%s", code, r.log)
+		t.Errorf("exit code %d; want 0\n%s", code, &r.log)
 	}
 }
 
@@ -325,7 +324,7 @@ func TestLiveRecordLoad(t *testing.T) {
 		t.Fatalf("storm said %q: %v", out.Text(), err)
 	}
 	if code := r.stop(os.Interrupt); code != 0 {
-		t.Fatalf("exit code %d; want 0\n%s", code, r.log)
+		t.Fatalf("exit code %d; want 0\n%s", code, &r.log)
 	}
 	s := p.status()
 	info, err := os.Stat(filepath.Join(p.home, "monitor.db"))

@@ -53,8 +53,8 @@ func TestProcConnectorTake(t *testing.T) {
 		{"threads are not told", []message{fork(1, 10, 10, 11), exit(2, 10, 11, 1<<8)}, 99, ""},
 		{"an end with code 0 is held", []message{exit(1, 20, 20, 0)}, 100, ""},
 		{"and released", []message{exit(1, 20, 20, 0)}, 101, "end 20 with 0 at 101"},
-		{"an exec after it: a thread took the leader's place", []message{exit(1, 20, 20, 0), execMessage(2, 20)}, 999, ""},
-		{"the exec of another process does not matter", []message{exit(1, 20, 20, 0), execMessage(2, 21)}, 999, "end 20 with 0 at 101"},
+		{"an exec after it: a thread took the leader's place", []message{exit(1, 20, 20, 0), execMessage(2, 20)}, 999, "exec 20 at 102"},
+		{"the exec of another process does not matter", []message{exit(1, 20, 20, 0), execMessage(2, 21)}, 999, "exec 21 at 102; end 20 with 0 at 101"},
 		{"a fork that uses the pid again comes after the end", []message{exit(1, 20, 20, 0), fork(2, 10, 20, 20)}, 0, "end 20 with 0 at 101; fork 20 of 10 at 102"},
 		{"another kind of event", []message{procMessage(4, 1, 20, 20)}, 999, ""},
 		{"a message that is cut", []message{{data: exit(1, 20, 20, 5<<8).data[:40]}}, 999, ""},
@@ -70,7 +70,9 @@ func TestProcConnectorTake(t *testing.T) {
 			changes = p.release(changes, tt.until)
 			var got []string
 			for _, c := range changes {
-				if c.Exit {
+				if c.Exec {
+					got = append(got, fmt.Sprintf("exec %d at %d", c.PID, c.Time))
+				} else if c.Exit {
 					got = append(got, fmt.Sprintf("end %d with %d at %d", c.PID, c.Code, c.Time))
 				} else {
 					got = append(got, fmt.Sprintf("fork %d of %d at %d", c.PID, c.Parent, c.Time))
