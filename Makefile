@@ -44,13 +44,7 @@ lint: need-go ## Check format, vet, staticcheck, pinned versions, and that gener
 	@$(GO) list -m -f '{{.Version}}' modernc.org/libc | grep -qx v1.77.1 || { echo "seismo: make lint: modernc.org/libc must be v1.77.1, the partner of modernc.org/sqlite v1.60.1" >&2; exit 1; }
 
 fuzz: need-go ## Run every fuzz target for FUZZTIME (5) seconds, 80 seconds in all.
-	@targets=$$(for pkg in $$($(GO) list ./...); do dir=$$($(GO) list -f '{{.Dir}}' $$pkg); \
-		grep -hos '^func Fuzz[A-Za-z0-9_]*' $$dir/*_test.go | sed "s|^func |$$pkg |" | sort -u; done); \
-	n=$$(echo "$$targets" | wc -l); each=$(FUZZTIME); test $$((n * each)) -le 80 || each=$$((80 / n)); \
-	echo "$$targets" | while read pkg target; do \
-		echo "== $$pkg $$target $${each}s"; \
-		$(GO) test $$pkg -run '^$$' -fuzz "^$$target\$$" -fuzztime $${each}s -fuzzminimizetime 10x -parallel 2 || exit 1; \
-	done
+	@GO=$(GO) FUZZTIME=$(FUZZTIME) .ci/fuzz
 
 bench: need-go ## Run every benchmark once (BENCHTIME=2s for figures).
 	$(GO) test ./... -run '^$$' -bench . -benchtime $${BENCHTIME:-1x}
