@@ -44,7 +44,7 @@ The same definitions always give the same bytes.`,
 				return err
 			}
 			if output == "" {
-				output = inHome(cmd, "signals.bin")
+				output = pathsOf(cmd).Signals
 			}
 			if err := engine.WriteFile(output, p); err != nil {
 				return err

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -41,6 +42,18 @@ var outside = map[string][]string{
 }
 
 func TestImportTable(t *testing.T) {
+	page, err := os.ReadFile("../../docs/ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for pkg, allowed := range imports {
+		if allowed == "" {
+			allowed = "none"
+		}
+		if row := "| " + pkg + " | " + allowed + " |"; !strings.Contains(string(page), row+"\n") {
+			t.Errorf("docs/ARCHITECTURE.md lacks the row %s", row)
+		}
+	}
 	for _, system := range []string{"linux", "windows", "darwin"} {
 		cmd := exec.Command("go", "list", "-f", `{{.ImportPath}}:{{join .Imports " "}}`, "seismo/...")
 		cmd.Env = append(cmd.Environ(), "GOOS="+system, "CGO_ENABLED=0")

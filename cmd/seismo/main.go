@@ -137,7 +137,7 @@ data, 3 wrong arguments or configuration, 4 missing privilege, 5 already running
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fail(exitUsage, "%w; \"%s --help\" lists the flags", err, cmd.CommandPath())
 	})
-	root.PersistentFlags().String("home", os.Getenv("SEISMO_HOME"), "folder that holds recorder.json, signals.bin and monitor.db (default: SEISMO_HOME)")
+	root.PersistentFlags().String("home", os.Getenv("SEISMO_HOME"), "folder for all files (default: SEISMO_HOME, else /etc/seismo, /var/lib/seismo, /run/seismo)")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SuggestionsMinimumDistance = 2
 	root.AddCommand(newRecord(), newCompile(), newLint(), newTest(), newReplay(), newQuery(),

@@ -16,32 +16,28 @@ import (
 	"github.com/spf13/cobra"
 
 	"seismo/engine"
+	"seismo/internal/config"
 	"seismo/rules"
 	"seismo/signals"
 )
 
 const signalsUsage = "signals to use: a signals.bin, or definitions (a .yml file or a folder of them); default: HOME/signals.bin, else the shipped signals"
 
-// homeOf returns the folder given with --home or SEISMO_HOME; empty if neither.
-func homeOf(cmd *cobra.Command) string {
+// pathsOf returns the files of the recorder that --home or SEISMO_HOME names, or
+// of the system's.
+func pathsOf(cmd *cobra.Command) config.Paths {
 	home, _ := cmd.Flags().GetString("home")
-	return home
+	return config.PathsAt(home)
 }
-
-// inHome returns the path of a file in the home folder, or in the current one
-// where no home is given.
-func inHome(cmd *cobra.Command, name string) string { return filepath.Join(homeOf(cmd), name) }
 
 // loadProgram returns the program that path asks for, and what it came from.
 func loadProgram(cmd *cobra.Command, path string) (*engine.Program, string, error) {
 	if path == "" {
-		if home := homeOf(cmd); home != "" {
-			bin := filepath.Join(home, "signals.bin")
-			if _, err := os.Stat(bin); err == nil {
-				path = bin
-			} else if !errors.Is(err, fs.ErrNotExist) {
-				return nil, "", err
-			}
+		bin := pathsOf(cmd).Signals
+		if _, err := os.Stat(bin); err == nil {
+			path = bin
+		} else if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
+			return nil, "", err
 		}
 	}
 	if path == "" {

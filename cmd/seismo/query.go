@@ -39,7 +39,7 @@ record_events, combined_events, signal_matches, signal_counts and losses
 				return fail(exitUsage, "--json and --csv exclude each other")
 			}
 			if db == "" {
-				db = inHome(cmd, "monitor.db")
+				db = pathsOf(cmd).Database
 			}
 			r, err := monitordb.OpenReader(db)
 			if err != nil {

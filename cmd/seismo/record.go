@@ -34,14 +34,11 @@ file changes go into HOME/monitor.db, with the signals that fired and why. It ta
 the kernel's audit role, adds audit rules with the key "seismo", and puts rules and
 settings back when it ends; what a recorder left that was killed is put back by the
 next start. It needs the capabilities CAP_AUDIT_CONTROL and CAP_AUDIT_READ.`,
-		Example: "  sudo seismo record --home /var/lib/seismo\n  sudo seismo record --home ./var --watch --for 20s",
+		Example: "  sudo seismo record\n  sudo seismo record --home ./var --watch --for 20s",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			home := homeOf(cmd)
-			if home == "" {
-				return fail(exitUsage, "seismo record needs a folder to record into: --home DIR, or SEISMO_HOME")
-			}
-			c, err := config.Load(filepath.Join(home, "recorder.json"))
+			paths := pathsOf(cmd)
+			c, err := config.Load(paths.Settings)
 			if err != nil {
 				return err
 			}
@@ -51,13 +48,13 @@ next start. It needs the capabilities CAP_AUDIT_CONTROL and CAP_AUDIT_READ.`,
 			}
 			log := newLog(cmd.ErrOrStderr(), c.LogLevel)
 			log.Debug().Str("from", from).Msg("signals loaded")
-			o := daemon.Options{Home: home, Config: c, Program: program, Version: version, Log: log, Duration: duration}
+			o := daemon.Options{Paths: paths, Config: c, Program: program, Version: version, Log: log, Duration: duration}
 			if watch {
 				o.Watch = &forward.Text{W: cmd.OutOrStdout(), Definitions: program.Definitions(), Events: true, PerSecond: 15}
 			}
 			err = daemon.Run(cmd.Context(), o)
 			if fallback && errors.Is(err, audit.ErrPrivilege) {
-				return replayInstead(cmd, err, home, signalsPath)
+				return replayInstead(cmd, err, filepath.Dir(paths.Database), signalsPath)
 			}
 			if errors.Is(err, audit.ErrPrivilege) {
 				return fail(exitDenied, "%w\nto record this host, run: %s", err, sudoLine(os.Args))

@@ -30,7 +30,7 @@ flight.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			path := db
 			if path == "" {
-				path = inHome(cmd, "monitor.db")
+				path = pathsOf(cmd).Database
 			}
 			r, err := monitordb.OpenReader(path)
 			if err != nil {
@@ -43,7 +43,7 @@ flight.`,
 			}
 			holder := ""
 			if db == "" {
-				holder = daemon.Holder(homeOf(cmd))
+				holder = daemon.Holder(pathsOf(cmd).Lock)
 			}
 			if asJSON {
 				return display.WriteJSON(cmd.OutOrStdout(), statusJSON(s, holder))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package daemon is the life around the loop: it takes the home folder for
+// Package daemon is the life around the loop: it takes its folders for
 // itself, puts right what an earlier recorder left behind, opens database and
 // kernel, runs the loop until it is told to stop, and leaves the kernel as it
 // found it.
@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"time"
@@ -29,7 +28,7 @@ import (
 
 // Options say how a recorder lives.
 type Options struct {
-	Home     string // folder for everything; made with mode 0700 if it is not there
+	Paths    config.Paths // folders that are not there are made with mode 0700
 	Config   config.Config
 	Program  *engine.Program
 	Version  string
@@ -42,15 +41,8 @@ type Options struct {
 // recorder is to be small, and clearing is a hundredth of its processor time.
 const gcPercent = 50
 
-// The files in the home folder.
-const (
-	dbName   = "monitor.db"
-	undoName = "audit_undo.json"
-	lockName = "seismo.lock"
-)
-
 // Run records until ctx is done. It returns nil after a regular end. Errors wrap
-// [ErrRunning] where another recorder holds the home folder, and those of
+// [ErrRunning] where another recorder holds the folders, and those of
 // [audit.OpenKernel].
 func Run(ctx context.Context, o Options) (err error) {
 	debug.SetGCPercent(gcPercent)
@@ -62,15 +54,17 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err := audit.CheckPrivilege(); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(o.Home, 0o700); err != nil {
-		return fmt.Errorf("make the home folder: %w", err)
+	for _, dir := range o.Paths.Folders() {
+		if err := ownFolder(dir); err != nil {
+			return err
+		}
 	}
-	unlock, err := lock(filepath.Join(o.Home, lockName))
+	unlock, err := lock(o.Paths.Lock)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	undo := filepath.Join(o.Home, undoName)
+	undo := o.Paths.Undo
 	if err := undoLeftOver(undo, o.Log); err != nil {
 		return err
 	}
@@ -80,7 +74,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		err = errors.Join(err, undoLeftOver(undo, o.Log))
 	}()
 
-	db, err := monitordb.Open(filepath.Join(o.Home, dbName), monitordb.Options{MatchesPerProcess: o.Config.RecordSignalMatches})
+	db, err := monitordb.Open(o.Paths.Database, monitordb.Options{MatchesPerProcess: o.Config.RecordSignalMatches})
 	if err != nil {
 		return err
 	}
@@ -148,7 +142,7 @@ func (l *life) record(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, src.Close())
 	}
-	l.Log.Info().Str("home", l.Home).Int("signals", len(l.Program.Definitions())).Int("processes", n).Msg("recording")
+	l.Log.Info().Str("database", l.Paths.Database).Int("signals", len(l.Program.Definitions())).Int("processes", n).Msg("recording")
 	return l.loop(ctx)
 }
 

@@ -15,24 +15,23 @@ import (
 	"seismo/signals"
 )
 
-func TestTheHomeFolderIsHeldByOne(t *testing.T) {
-	home := t.TempDir()
-	path := filepath.Join(home, lockName)
-	if got := Holder(home); got != "" {
+func TestTheLockIsHeldByOne(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "seismo.lock")
+	if got := Holder(path); got != "" {
 		t.Errorf("Holder before anybody was there = %q; want none", got)
 	}
 	unlock, err := lock(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := Holder(home), strconv.Itoa(os.Getpid()); got != want {
+	if got, want := Holder(path), strconv.Itoa(os.Getpid()); got != want {
 		t.Errorf("Holder = %q; want our pid %s", got, want)
 	}
 	if _, err := lock(path); !errors.Is(err, ErrRunning) || !strings.Contains(err.Error(), strconv.Itoa(os.Getpid())) {
 		t.Errorf("a second lock: %v; want ErrRunning with the holder's pid", err)
 	}
 	unlock()
-	if got := Holder(home); got != "" {
+	if got := Holder(path); got != "" {
 		t.Errorf("Holder after the lock was given up = %q; want none", got)
 	}
 	unlock, err = lock(path) // the file is there, the lock is not
@@ -48,7 +47,7 @@ func TestTheLockFileIsNotFollowed(t *testing.T) {
 	if err := os.WriteFile(target, []byte("precious"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(dir, lockName)
+	path := filepath.Join(dir, "seismo.lock")
 	if err := os.Symlink(target, path); err != nil {
 		t.Skip("no symbolic links here:", err)
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// This file keeps a second recorder out of a home folder. The lock is held by
+// This file keeps a second recorder out of the folders of the first. The lock is held by
 // the operating system, so a recorder that was killed leaves none behind.
 
 package daemon
@@ -9,12 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 )
 
-// ErrRunning is wrapped where another recorder holds the home folder.
+// ErrRunning is wrapped where another recorder holds the lock.
 var ErrRunning = errors.New("already running")
 
 // lock takes the lock file at path for this process and notes its pid in it.
@@ -49,10 +48,10 @@ func writePID(f *os.File) error {
 	return err
 }
 
-// Holder returns the pid, as text, of the recorder that holds the home folder;
-// empty if none does.
-func Holder(home string) string {
-	f, err := os.OpenFile(filepath.Join(home, lockName), os.O_RDWR, 0)
+// Holder returns the pid, as text, of the recorder that holds the lock file at
+// path; empty if none does.
+func Holder(path string) string {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return ""
 	}

@@ -14,7 +14,7 @@ import (
 
 // openSource takes the kernel's audit records.
 func openSource(l *life) (recorder.Source, error) {
-	home, err := filepath.Abs(l.Home)
+	home, err := filepath.Abs(filepath.Dir(l.Paths.Database))
 	if err != nil {
 		return nil, err
 	}

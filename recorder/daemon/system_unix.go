@@ -5,8 +5,10 @@
 package daemon
 
 import (
+	"fmt"
 	"os"
 	"runtime"
+	"strconv"
 	"syscall"
 	"time"
 )
@@ -16,6 +18,21 @@ func openLock(path string) (*os.File, error) {
 }
 
 func tryLock(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) }
+
+// onlyOurs says who else may write to the folder that info is of.
+func onlyOurs(info os.FileInfo) error {
+	if info.Mode()&0o022 != 0 {
+		return fmt.Errorf("its mode %v lets others write to it", info.Mode().Perm())
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || st.Uid == 0 || int(st.Uid) == os.Geteuid() {
+		return nil
+	}
+	if os.Geteuid() == 0 && os.Getenv("SUDO_UID") == strconv.Itoa(int(st.Uid)) {
+		return nil // who may run us as root with sudo can do more than change files
+	}
+	return fmt.Errorf("it belongs to user %d", st.Uid)
+}
 
 // usage returns the processor time of this process and its peak resident memory
 // in bytes.

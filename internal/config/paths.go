@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// This file says where the files of a recorder are.
+
+package config
+
+import (
+	"path/filepath"
+	"runtime"
+)
+
+// Paths are the files of one recorder.
+type Paths struct {
+	Settings string // recorder.json
+	Signals  string // signals.bin
+	Database string // monitor.db
+	Undo     string // audit_undo.json
+	Lock     string // held while a recorder runs
+}
+
+// PathsAt returns the files of the recorder at home. With a home folder all are
+// in it; without one (an empty home) they are where the system keeps such files:
+// on Linux in /etc/seismo, /var/lib/seismo and /run/seismo.
+func PathsAt(home string) Paths {
+	settings, state, run := home, home, home
+	if home == "" {
+		switch runtime.GOOS {
+		case "windows":
+			settings = `C:\ProgramData\seismo`
+			state, run = settings, settings
+		case "darwin":
+			settings = "/Library/Application Support/seismo"
+			state, run = settings, settings
+		default:
+			settings, state, run = "/etc/seismo", "/var/lib/seismo", "/run/seismo"
+		}
+	}
+	return Paths{
+		Settings: filepath.Join(settings, "recorder.json"),
+		Signals:  filepath.Join(state, "signals.bin"),
+		Database: filepath.Join(state, "monitor.db"),
+		Undo:     filepath.Join(state, "audit_undo.json"),
+		Lock:     filepath.Join(run, "seismo.lock"),
+	}
+}
+
+// Folders returns the folders that a recorder writes to, each once.
+func (p Paths) Folders() []string {
+	state, run := filepath.Dir(p.Database), filepath.Dir(p.Lock)
+	if state == run {
+		return []string{state}
+	}
+	return []string{state, run}
+}
