@@ -57,7 +57,8 @@ func TestTerm(t *testing.T) {
 	net := testEvent{kind: event.KindNetwork, op: event.OpConnect, process: shell, fields: fields{
 		event.NetworkAddress: netip.MustParseAddr("::ffff:10.1.2.3"), event.NetworkPort: 4444, event.NetworkResult: -115}}
 	net6 := testEvent{kind: event.KindNetwork, op: event.OpConnect, fields: fields{event.NetworkAddress: netip.MustParseAddr("2001:db8::ABCD")}}
-	rec := testEvent{kind: event.KindRecord, op: event.OpRecord, own: [][2]string{{"msg", "first"}, {"a0", "7F"}, {"msg", "second"}}}
+	rec := testEvent{kind: event.KindRecord, op: event.OpRecord, own: []ownField{
+		{0, "msg", "first"}, {0, "a0", "7F"}, {0, "msg", "again"}, {1, "msg", "second"}, {1, "msg", "again"}}}
 	noArgs := family()
 	noArgs.Args = []string{}
 	tests := []struct {
@@ -118,12 +119,14 @@ func TestTerm(t *testing.T) {
 		{"the parent", ask("process.parent_name", equal, "sshd"), execEvent(shell), true},
 		{"the parent of an image is not the previous image", ask("process.parent_name", equal, "login"), execEvent(shell), false},
 
-		{"an own field, any value of that name", ask("record.'msg'", equal, "SECOND"), rec, true},
+		{"an own field, in any record", ask("record.'msg'", equal, "SECOND"), rec, true},
+		{"of equal names in one record the first counts", ask("record.'msg'", equal, "again"), rec, false},
+		{"a name that comes again hides nothing", and(ask("record.'a0'", exists), not(ask("record.'msg'", equal, "again"))), rec, true},
 		{"own names are case-sensitive", ask("record.'A0'", exists), rec, false},
 		{"NOT on an own field means no value of that name", and(ask("record.'a0'", equal, "7f"), not(ask("record.'msg'", has, "first"))), rec, false},
 		{"an absent own field makes a negated term true", and(ask("record.'a0'", equal, "7f"), not(ask("record.'a1'", equal, "x"))), rec, true},
 		{"own fields of an event that has a kind", ask("record.'key'", equal, "k"),
-			testEvent{kind: event.KindFile, op: event.OpWrite, own: [][2]string{{"key", "k"}}}, true},
+			testEvent{kind: event.KindFile, op: event.OpWrite, own: []ownField{{0, "key", "k"}}}, true},
 
 		{"without a process, what the record says of it", and(ask("process.path", equal, "/bin/x"), ask("file.path", exists)),
 			testEvent{kind: event.KindFile, op: event.OpWrite, fields: fields{event.FilePath: "/a", event.ProcessPath: "/bin/x"}}, true},
@@ -239,7 +242,7 @@ func TestRoutes(t *testing.T) {
 func TestProof(t *testing.T) {
 	shell := family()
 	on := testEvent{kind: event.KindFile, op: event.OpWrite, process: shell, fields: fields{event.FilePath: "/Etc/passwd", event.FileMode: 0o644},
-		own: [][2]string{{"key", "one"}, {"key", "two"}}}
+		own: []ownField{{0, "key", "one"}, {1, "key", "two"}}}
 	type item struct {
 		Text, Value, Literal string
 		Absent               bool
@@ -318,7 +321,7 @@ func TestMatchDoesNotAllocate(t *testing.T) {
 	batch := event.NewBatch(4)
 	shell := family()
 	file := fileEvent("/etc/passwd")
-	file.process, file.own = shell, [][2]string{{"key", "one"}}
+	file.process, file.own = shell, []ownField{{0, "key", "one"}}
 	file.addTo(batch)
 	execEvent(shell).addTo(batch)
 	testEvent{kind: event.KindNetwork, op: event.OpConnect, fields: fields{

@@ -143,13 +143,15 @@ func meetsAnyOf(j *judge, t *term, list []string, w *witness) bool {
 }
 
 // metOwn judges the values that the source delivered under the own name, however
-// many of its records have it.
+// many of its records have it. Of equal names in one record the first counts: what
+// follows may be forged by the process that the record tells of.
 func (j *judge) metOwn(t *term, w *witness) (met, present bool) {
+	judged := -1 // the record whose value was; the fields of a record stand together
 	for f := range j.event.Own() {
-		if string(f.Name) != t.own {
+		if string(f.Name) != t.own || f.Record == judged {
 			continue
 		}
-		present = true
+		judged, present = f.Record, true
 		if meetsAny(j, t, f.Value, w) {
 			return true, true
 		}

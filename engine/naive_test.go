@@ -105,8 +105,10 @@ func naiveHolds(t testTerm, ev *event.Event) bool {
 // naiveValues returns the values of t's field as text.
 func naiveValues(t testTerm, in event.Info, ev *event.Event) (values []string, present bool) {
 	if own := t.own(); own != "" {
+		first := map[int]bool{} // by record
 		for f := range ev.Own() {
-			if string(f.Name) == own {
+			if string(f.Name) == own && !first[f.Record] {
+				first[f.Record] = true
 				values = append(values, string(f.Value))
 			}
 		}
@@ -296,8 +298,8 @@ func drawEvent(t *rapid.T, b *event.Batch) *event.Event {
 			te.fields[in.Field] = int(drawNumber.Draw(t, name))
 		}
 	}
-	for range rapid.IntRange(0, 2).Draw(t, "own") {
-		te.own = append(te.own, [2]string{rapid.SampledFrom([]string{"k", "K"}).Draw(t, "name"), drawText.Draw(t, "value")})
+	for range rapid.IntRange(0, 4).Draw(t, "own") {
+		te.own = append(te.own, ownField{len(te.own) / 2, rapid.SampledFrom([]string{"k", "K"}).Draw(t, "name"), drawText.Draw(t, "value")})
 	}
 	return te.addTo(b)
 }

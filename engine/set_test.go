@@ -200,7 +200,13 @@ type testEvent struct {
 	op      event.Op
 	process *event.Process
 	fields  map[event.Field]any
-	own     [][2]string
+	own     []ownField
+}
+
+// ownField is a field of a record under the source's own name.
+type ownField struct {
+	record      int
+	name, value string
 }
 
 func (te testEvent) addTo(b *event.Batch) *event.Event {
@@ -221,7 +227,7 @@ func (te testEvent) addTo(b *event.Batch) *event.Event {
 		}
 	}
 	for _, o := range te.own {
-		e.AddOwn(0, []byte(o[0]), []byte(o[1]))
+		e.AddOwn(o.record, []byte(o.name), []byte(o.value))
 	}
 	e.Process = te.process
 	return e

@@ -19,6 +19,10 @@ type pool struct {
 	empty []*event.Batch
 }
 
+// maxIdle bounds the empty batches that are kept: after a stall of the disk their
+// memory must not stay for ever.
+const maxIdle = 32
+
 func newPool(n int) *pool {
 	p := &pool{tokens: make(chan struct{}, n)}
 	for range n {
@@ -48,7 +52,9 @@ func (p *pool) give(b *event.Batch) {
 	defer p.mu.Unlock()
 	select {
 	case p.tokens <- struct{}{}:
-		p.empty = append(p.empty, b)
+		if len(p.empty) < maxIdle {
+			p.empty = append(p.empty, b)
+		}
 	default:
 	}
 }

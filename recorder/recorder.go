@@ -90,14 +90,17 @@ type Recorder struct {
 	cfg     Config
 	matcher *engine.Matcher
 	pool    *pool
-	full    chan *event.Batch
+	full    chan lent
 	pending []*event.Batch // judged, not yet written
 	events  int            // in pending
 	oldest  time.Time      // when the first of pending came
 	unsaid  []event.Loss   // what could not be written, to be told with the next write
+	failing bool           // the last write was given up
+	broken  atomic.Bool    // nobody judges and writes any more
+	weight  int64          // of pending, see weightOf
 
 	assembled, stored, dropped, filtered, tagged, tags, writes atomic.Uint64
-	inFlight                                                   atomic.Int64
+	inFlight, inFlightWeight                                   atomic.Int64
 }
 
 // maxBatches bounds the batches that are on their way; with a read each 10 ms it
@@ -114,7 +117,7 @@ func New(cfg Config) (*Recorder, error) {
 	if cfg.Source == nil || cfg.Table == nil || cfg.IDs == nil || cfg.BatchSize < 1 {
 		return nil, errors.New("recorder: source, table, ids and batch size are required")
 	}
-	r := &Recorder{cfg: cfg, pool: newPool(maxBatches), full: make(chan *event.Batch, maxBatches)}
+	r := &Recorder{cfg: cfg, pool: newPool(maxBatches), full: make(chan lent, maxBatches)}
 	if cfg.Program != nil {
 		r.matcher = cfg.Program.NewMatcher()
 	}
@@ -135,7 +138,8 @@ func (r *Recorder) Stats() Stats {
 // the processes found running at start. It must be called before Run.
 func (r *Recorder) Inject(ctx context.Context, b *event.Batch) error {
 	r.judge(b)
-	r.take(b)
+	r.inFlight.Add(int64(b.Len())) // flush takes them off again
+	r.take(b, 0)
 	return r.flush(ctx)
 }
 
@@ -144,15 +148,21 @@ func (r *Recorder) Inject(ctx context.Context, b *event.Batch) error {
 // error is nil after a regular end.
 func (r *Recorder) Run(ctx context.Context) error {
 	readErr := make(chan error, 1)
+	readCtx, stopReader := context.WithCancel(ctx)
+	defer stopReader()
 	go func() {
 		defer close(r.full)
-		readErr <- guard("the reader", func() error { return r.read(ctx) })
+		readErr <- guard("the reader", func() error { return r.read(readCtx) })
 	}()
 	// What was received is written even though ctx is done: context.WithoutCancel.
 	workErr := guard("the recorder", func() error { return r.work(context.WithoutCancel(ctx)) })
 	if workErr != nil {
-		r.cfg.Source.Close() // ends the reader, which may wait in Read
-		for range r.full {
+		// The reader may wait for an event, for room or for an empty batch.
+		r.broken.Store(true)
+		stopReader()
+		r.cfg.Source.Close()
+		for b := range r.full {
+			r.pool.give(b.Batch)
 		}
 	}
 	return errors.Join(<-readErr, workErr)
@@ -172,44 +182,65 @@ func guard(who string, f func() error) (err error) {
 // drainTime bounds how long a closed source is read.
 const drainTime = 5 * time.Second
 
-// read fills batches until the source ends.
-func (r *Recorder) read(ctx context.Context) error {
+// read fills batches until the source ends, fails or is to stop; then it closes
+// the source and reads what that still held.
+func (r *Recorder) read(ctx context.Context) (failure error) {
 	closed := false
 	readCtx := ctx
 	var b *event.Batch
 	for {
-		if !closed && ctx.Err() != nil {
+		if r.broken.Load() {
+			return nil
+		}
+		if !closed && (ctx.Err() != nil || failure != nil) {
 			if err := r.cfg.Source.Close(); err != nil {
-				return fmt.Errorf("close the source: %w", err)
+				failure = errors.Join(failure, fmt.Errorf("close the source: %w", err))
 			}
 			closed = true
 			var cancel context.CancelFunc
 			readCtx, cancel = context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 			defer cancel()
 		}
-		for r.inFlight.Load() > maxInFlight {
-			time.Sleep(time.Millisecond)
+		if !closed && r.wait(ctx) != nil {
+			continue // rules and settings must not wait for a slow disk
 		}
 		if b == nil {
 			b = r.pool.take()
 		}
 		err := r.cfg.Source.Read(readCtx, b)
 		if b.Len() > 0 || len(b.Changes) > 0 || len(b.Losses) > 0 {
+			w := weightOf(b)
 			r.inFlight.Add(int64(b.Len()))
-			r.full <- b
+			r.inFlightWeight.Add(w)
+			r.full <- lent{b, w}
 			b = nil
 		}
 		switch {
 		case err == nil:
 		case errors.Is(err, io.EOF):
-			return nil
+			return failure
 		case ctx.Err() != nil && errors.Is(err, ctx.Err()) && !closed:
 		case closed && readCtx.Err() != nil:
-			return nil
+			return failure
+		case closed:
+			return errors.Join(failure, fmt.Errorf("read the source after its end: %w", err))
 		default:
-			return fmt.Errorf("read the source: %w", err)
+			failure = fmt.Errorf("read the source: %w", err)
 		}
 	}
+}
+
+// wait waits while too much is on its way, or until ctx is done: then it returns
+// ctx's error.
+func (r *Recorder) wait(ctx context.Context) error {
+	for r.inFlight.Load() > maxInFlight || r.inFlightWeight.Load() > maxInFlightWeight {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Millisecond):
+		}
+	}
+	return nil
 }
 
 // expireEvery is how often processes that ended are looked through.
@@ -228,12 +259,15 @@ func (r *Recorder) work(ctx context.Context) error {
 				return r.flush(ctx)
 			}
 			came := b.Len()
-			r.judge(b)
+			r.judge(b.Batch)
 			r.inFlight.Add(int64(b.Len() - came))
-			r.take(b)
+			r.take(b.Batch, b.weight)
+			if r.failing && len(r.full) > 0 && len(r.pending) < maxBatches/2 {
+				continue // one try for all that waits
+			}
 			wait := r.cfg.BatchDelay - time.Since(r.oldest)
 			if wait > 0 && r.events < r.cfg.BatchSize && len(r.pending) < maxBatches/2 &&
-				(r.cfg.Urgent == nil || !r.cfg.Urgent(b)) {
+				(r.cfg.Urgent == nil || !r.cfg.Urgent(b.Batch)) {
 				due.Reset(wait)
 				continue
 			}
@@ -281,21 +315,23 @@ func (r *Recorder) expire(now int64) {
 	var b event.Batch
 	r.cfg.Table.Expire(now, &b)
 	if len(b.Losses) > 0 {
-		r.take(&b)
+		r.take(&b, 0)
 	}
 }
 
-func (r *Recorder) take(b *event.Batch) {
+func (r *Recorder) take(b *event.Batch, weight int64) {
 	if len(r.pending) == 0 {
 		r.oldest = time.Now()
 	}
 	r.pending = append(r.pending, b)
 	r.events += b.Len()
+	r.weight += weight
 }
 
 // Tries of a write: a live recorder holds its events for this long while a disk
 // is full or a database is busy, then drops and counts them, so that the newest
-// events are not lost for the sake of older ones.
+// events are not lost for the sake of older ones. From then on each write is
+// tried once, until one succeeds: the reader is not held up and a stop is short.
 const (
 	firstRetry = 50 * time.Millisecond
 	giveUp     = 10 * time.Second
@@ -320,12 +356,15 @@ func (r *Recorder) flush(ctx context.Context) error {
 	if err == nil {
 		r.stored.Add(n)
 		r.writes.Add(1)
-		r.unsaid = r.unsaid[:0]
+		r.unsaid, r.failing = r.unsaid[:0], false
 	} else {
+		r.failing = true
 		r.dropped.Add(n)
 		r.unsaid = r.lost(err)
 	}
 	r.inFlight.Add(-int64(n))
+	r.inFlightWeight.Add(-r.weight)
+	r.weight = 0
 	for _, b := range r.pending {
 		r.pool.give(b)
 	}
@@ -337,19 +376,17 @@ func (r *Recorder) flush(ctx context.Context) error {
 // write tries to write what is pending, in a live recorder more than once.
 func (r *Recorder) write(ctx context.Context) error {
 	began := time.Now()
-	for wait := firstRetry; ; wait *= 2 {
-		err := r.writeOnce(ctx)
-		if err == nil || !r.cfg.Live || time.Since(began) > giveUp {
+	wait := firstRetry
+	for at := 0; at < len(r.cfg.Sinks); { // a sink that has the batches does not get them again
+		err := r.cfg.Sinks[at].Write(ctx, r.pending)
+		switch {
+		case err == nil:
+			at++
+		case !r.cfg.Live || r.failing || time.Since(began) > giveUp:
 			return err
-		}
-		time.Sleep(wait)
-	}
-}
-
-func (r *Recorder) writeOnce(ctx context.Context) error {
-	for _, s := range r.cfg.Sinks {
-		if err := s.Write(ctx, r.pending); err != nil {
-			return err
+		default:
+			time.Sleep(wait)
+			wait *= 2
 		}
 	}
 	return nil

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// This file prints a lowered set for people, and says what it needs of a source.
+// This file prints a lowered set for people.
 
 package signals
 
@@ -8,7 +8,6 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -100,51 +99,4 @@ func kindsText(k event.KindSet) string {
 		}
 	}
 	return strings.Join(names, " ")
-}
-
-// Demand returns what the signals of s need of a source: the kinds of event that
-// they can fire on, the paths that file.path is compared with, as they were
-// written, and the own names that they read. Paths and names are sorted.
-func (s *Set) Demand() event.Demand {
-	var d event.Demand
-	for _, sig := range s.Signals {
-		d.Kinds |= sig.Kinds
-	}
-	for _, t := range s.Terms {
-		if t.Own != "" {
-			d.Own = append(d.Own, t.Own)
-		}
-	}
-	for i := range s.Definitions {
-		e := s.Definitions[i].Expr
-		if e == nil { // of a set that was read back
-			e, _ = ParseExpr("", s.Definitions[i].Text)
-		}
-		if e != nil {
-			d.Paths = watched(e, false, d.Paths)
-		}
-	}
-	slices.Sort(d.Own)
-	d.Own = slices.Compact(d.Own)
-	slices.Sort(d.Paths)
-	d.Paths = slices.Compact(d.Paths)
-	return d
-}
-
-// watched appends the paths of the terms in e that are met by a file with the
-// path, or below it.
-func watched(e *Expr, negate bool, paths []string) []string {
-	if e.Op != ExprTerm {
-		for _, k := range e.Kids {
-			paths = watched(k, negate != (e.Op == ExprNot), paths)
-		}
-		return paths
-	}
-	t := e.Term
-	if t.Field == event.FilePath && negate == t.Negate && (t.Cond == Is || t.Cond == BeginsWith) {
-		for _, v := range t.Values {
-			paths = append(paths, v.Text)
-		}
-	}
-	return paths
 }

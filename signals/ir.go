@@ -60,11 +60,6 @@ type Term struct {
 	Atoms  []uint32 // indexes into Set.Atoms: the term is met if any atom is (none of them, if Negate)
 }
 
-// EventTerm reports whether the term is on an event object, not on the process.
-func (t *Term) EventTerm() bool {
-	return t.Own != "" || event.Describe(t.Field).Scope == event.ScopeEvent
-}
-
 // Condition is how a field is compared with a value.
 type Condition uint8
 

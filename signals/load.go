@@ -27,6 +27,7 @@ func Load(paths []string) ([]Definition, error) {
 	l := &loader{
 		open: func(path string) (fs.File, error) { return os.Open(path) },
 		stat: os.Stat,
+		same: sameFile,
 		seen: map[string]bool{},
 	}
 	for _, path := range paths {
@@ -49,6 +50,7 @@ func LoadFS(fsys fs.FS) ([]Definition, error) {
 	l := &loader{
 		open: fsys.Open,
 		stat: func(path string) (fs.FileInfo, error) { return fs.Stat(fsys, path) },
+		same: func(path string) string { return path },
 		seen: map[string]bool{},
 	}
 	l.directory(".", func(walk fs.WalkDirFunc) error { return fs.WalkDir(fsys, ".", walk) })
@@ -59,10 +61,23 @@ func LoadFS(fsys fs.FS) ([]Definition, error) {
 type loader struct {
 	open  func(path string) (fs.File, error)
 	stat  func(path string) (fs.FileInfo, error)
-	seen  map[string]bool // paths that have been read
+	same  func(path string) string // gives the same for all paths to one file
+	seen  map[string]bool          // what same gave for files that have been read
 	ids   idPlaces
 	defs  []Definition
 	diags Diagnostics
+}
+
+// sameFile returns the absolute path of a file without symbolic links; where
+// they can not be followed, reading it says why.
+func sameFile(path string) string {
+	if whole, err := filepath.Abs(path); err == nil {
+		path = whole
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	return path
 }
 
 // fail reports that path can not be read.
@@ -114,10 +129,11 @@ func (l *loader) entry(name string) {
 
 // file reads one file.
 func (l *loader) file(name string) {
-	if l.seen[name] {
+	same := l.same(name)
+	if l.seen[same] {
 		return
 	}
-	l.seen[name] = true
+	l.seen[same] = true
 	file, err := l.open(name)
 	if err != nil {
 		l.fail(name, err)

@@ -149,6 +149,15 @@ func TestLoad(t *testing.T) {
 	if got, want := names(defs), "signal 4, signal 1, signal 2, signal 3"; err != nil || got != want {
 		t.Errorf("Load(%v) = %s, %v; want %s", paths, got, err, want)
 	}
+	t.Chdir(dir)
+	if err := os.Symlink("a.txt", "link.yml"); err != nil {
+		t.Logf("no symbolic links here: %v", err)
+	}
+	paths = []string{filepath.Join(dir, "a.txt"), "a.txt", "./b/1.yaml", "."}
+	defs, err = signals.Load(paths)
+	if got, want := names(defs), "signal 4, signal 1, signal 2, signal 3"; err != nil || got != want {
+		t.Errorf("Load(%v) = %s, %v; want %s: one file by several names is read once", paths, got, err, want)
+	}
 	if defs, err := signals.Load(nil); err != nil || len(defs) != 0 {
 		t.Errorf("Load(nil) = %v, %v", defs, err)
 	}

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"seismo/internal/event"
 	"seismo/signals"
 )
@@ -126,35 +124,5 @@ func TestLowerKeepsArgument(t *testing.T) {
 	}
 	if defs[0].ID != "b" || defs[1].ID != "a" {
 		t.Errorf("order after Lower: %s, %s; want b, a", defs[0].ID, defs[1].ID)
-	}
-}
-
-func TestDemand(t *testing.T) {
-	tests := []struct {
-		name  string
-		texts []string
-		want  event.Demand
-	}{
-		{"nothing", nil, event.Demand{}},
-		{"own names, each once", []string{"record.'b' exists", "record.'a' is x OR record.'b' is NOT y"},
-			event.Demand{Kinds: event.AllKinds, Own: []string{"a", "b"}}},
-		{"paths as they were written", []string{"file.path is ('/etc/X', '/b') OR file.path begins with '/etc/x'"},
-			event.Demand{Kinds: event.SetOf(event.KindFile), Paths: []string{"/b", "/etc/X", "/etc/x"}}},
-		{"paths under NOT", []string{"NOT (file.path is NOT '/a' AND NOT (file.path is '/b'))", "file.path is NOT '/c'"},
-			event.Demand{Kinds: event.SetOf(event.KindFile), Paths: []string{"/a", "/b"}}},
-		{"other conditions and fields need no path", []string{"file.path contains '/a' OR file.path ends with b OR file.name is c OR process.path is '/d'"},
-			event.Demand{Kinds: event.SetOf(event.KindFile, event.KindProcess)}},
-	}
-	for _, tt := range tests {
-		set := lower(t, tt.texts...)
-		if diff := cmp.Diff(tt.want, set.Demand()); diff != "" {
-			t.Errorf("Demand, %s, differs (-want +got):\n%s", tt.name, diff)
-		}
-		for i := range set.Definitions {
-			set.Definitions[i].Expr = nil // as in a set that was read back
-		}
-		if diff := cmp.Diff(tt.want, set.Demand()); diff != "" {
-			t.Errorf("Demand without expressions, %s, differs (-want +got):\n%s", tt.name, diff)
-		}
 	}
 }

@@ -36,7 +36,9 @@ func parse(src *source) (e *Expr, comment int) {
 	e = p.expr(0)
 	for p.skip() { // only an unmatched parenthesis stops expr before the end
 		src.report(p.off, 1, "", `")" closes nothing`)
-		p.take(1)
+		for p.skip() && p.peek() == ')' { // one error for all that stand here
+			p.take(1)
+		}
 		if p.skip() && p.joins() {
 			p.take(len(p.word()))
 		}

@@ -138,7 +138,11 @@ func checkHash(v *Value) (hint string, err error) {
 		}
 		return "a hash is written 'SHA256=…', or MD5 or SHA1", fmt.Errorf("%s is not a hash", quote(v.Text))
 	}
-	if n, known := lengths[strings.ToLower(name)]; known && (len(digits) != n || !isHex) {
+	n, known := lengths[strings.ToLower(name)]
+	switch {
+	case !known:
+		return "a hash is written 'SHA256=…', or MD5 or SHA1", fmt.Errorf("unknown hash %s in %s", quote(name), quote(v.Text))
+	case len(digits) != n || !isHex:
 		return fmt.Sprintf("%s has %d hex digits", strings.ToUpper(name), n), fmt.Errorf("%s is not a hash", quote(v.Text))
 	}
 	return "", nil

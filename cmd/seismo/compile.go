@@ -35,11 +35,7 @@ The same definitions always give the same bytes.`,
 			if len(defs) == 0 {
 				return fail(exitBroken, "no definition in %v: a definition is a .yml or .yaml file (docs/signals.md)", args)
 			}
-			set, err := signals.Lower(defs)
-			if err != nil {
-				return err
-			}
-			p, err := engine.Build(set)
+			p, err := build(defs)
 			if err != nil {
 				return err
 			}
@@ -53,14 +49,14 @@ The same definitions always give the same bytes.`,
 			if err != nil {
 				return err
 			}
-			digest := p.Digest()
+			digest, sizes := p.Digest(), p.Stats()
 			if asJSON {
 				return display.WriteJSON(cmd.OutOrStdout(), map[string]any{"file": output, "bytes": info.Size(),
-					"signals": len(set.Signals), "terms": len(set.Terms), "atoms": len(set.Atoms), "digest": hex.EncodeToString(digest[:])})
+					"signals": sizes.Signals, "terms": sizes.Terms, "atoms": sizes.Atoms, "digest": hex.EncodeToString(digest[:])})
 			}
 			if !quiet {
 				fmt.Fprintf(cmd.OutOrStdout(), "%s: %d signals, %d terms, %d atoms, %d bytes, digest %x\n",
-					output, len(set.Signals), len(set.Terms), len(set.Atoms), info.Size(), digest[:8])
+					output, sizes.Signals, sizes.Terms, sizes.Atoms, info.Size(), digest[:8])
 			}
 			return nil
 		},

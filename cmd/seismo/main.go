@@ -64,7 +64,7 @@ func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
 // run is main with its surroundings as arguments; it returns the exit code.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	root := newRoot()
 	root.SetArgs(args)
@@ -83,6 +83,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	case err.Error() != "":
 		for _, line := range strings.Split(err.Error(), "\n") {
 			fmt.Fprintln(stderr, "seismo:", display.Text(line))
+		}
+		if errors.Is(err, monitordb.ErrNotDatabase) {
+			fmt.Fprintln(stderr, `seismo: hint: a monitor.db that is damaged is set aside when "seismo record" starts; "sqlite3 FILE .recover" reads what is left of it`)
 		}
 	}
 	return code

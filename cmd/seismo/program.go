@@ -83,5 +83,9 @@ func build(defs []signals.Definition) (*engine.Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	return engine.Build(set)
+	p, err := engine.Build(set)
+	if err != nil { // signals that are right one by one, but too many
+		return nil, &failure{exitBroken, err}
+	}
+	return p, nil
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -141,7 +142,7 @@ func (j *jsonRows) row(values []any) error {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = append(display.AppendJSON(b, j.names[i]), ':')
+		b = display.AppendJSONKey(b, j.names[i])
 		switch v := v.(type) {
 		case nil:
 			b = append(b, "null"...)
@@ -152,7 +153,11 @@ func (j *jsonRows) row(values []any) error {
 				b = strconv.AppendInt(b, v, 10)
 			}
 		case float64:
-			b = strconv.AppendFloat(b, v, 'g', -1, 64)
+			if math.IsInf(v, 0) { // SQLite has no NaN, JSON has neither
+				b = display.AppendJSON(b, strconv.FormatFloat(v, 'g', -1, 64))
+			} else {
+				b = strconv.AppendFloat(b, v, 'g', -1, 64)
+			}
 		case []byte:
 			b = display.AppendJSON(b, string(v))
 		default:
@@ -180,7 +185,9 @@ func (c *csvRows) row(values []any) error {
 	cells := make([]string, len(values))
 	for i, v := range values {
 		cells[i] = valueText(v)
-		if _, number := v.(int64); !number {
+		switch v.(type) {
+		case int64, float64:
+		default:
 			cells[i] = csvCell(cells[i])
 		}
 	}

@@ -8,8 +8,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -29,7 +31,7 @@ func newRecord() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "record",
 		Short: "Record this host with detection into monitor.db",
-		Long: `Record what happens on this host until SIGINT or SIGTERM: processes, connections and
+		Long: `Record what happens on this host until SIGINT, SIGTERM or SIGHUP: processes, connections and
 file changes go into HOME/monitor.db, with the signals that fired and why. It takes
 the kernel's audit role, adds audit rules with the key "seismo", and puts rules and
 settings back when it ends; what a recorder left that was killed is put back by the
@@ -37,6 +39,9 @@ next start. It needs the capabilities CAP_AUDIT_CONTROL and CAP_AUDIT_READ.`,
 		Example: "  sudo seismo record\n  sudo seismo record --home ./var --watch --for 20s",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			// A pipe that is closed must not end a recorder, which has audit rules
+			// to take back; a write to it fails instead.
+			signal.Ignore(syscall.SIGPIPE)
 			paths := pathsOf(cmd)
 			c, err := config.Load(paths.Settings)
 			if err != nil {
@@ -58,6 +63,9 @@ next start. It needs the capabilities CAP_AUDIT_CONTROL and CAP_AUDIT_READ.`,
 			}
 			if errors.Is(err, audit.ErrPrivilege) {
 				return fail(exitDenied, "%w\nto record this host, run: %s", err, sudoLine(os.Args))
+			}
+			if err == nil && watch {
+				tellHow(cmd.ErrOrStderr(), paths.Database)
 			}
 			return err
 		},
@@ -104,14 +112,18 @@ func replayInstead(cmd *cobra.Command, cause error, home, signalsPath string) er
 	if err := replayFixtures(cmd, filepath.Join(dir, "monitor.db"), signalsPath); err != nil {
 		return err
 	}
-	self := os.Args[0]
-	fmt.Fprintf(w, `seismo: these examples are in %[2]s; ask them with
-
-    %[1]s status --home %[2]s
-    %[1]s query --home %[2]s "SELECT timestamp, signal_name, process_command_line FROM signal_matches"
-
-`, shellWord(self), shellWord(dir))
+	tellHow(w, filepath.Join(dir, "monitor.db"))
 	return nil
+}
+
+// tellHow says how the database at path is asked.
+func tellHow(w io.Writer, path string) {
+	fmt.Fprintf(w, `seismo: recorded into %[2]s; ask it with
+
+    %[1]s status --db %[2]s
+    %[1]s query --db %[2]s "SELECT timestamp, signal_name, process_command_line FROM signal_matches"
+
+`, shellWord(os.Args[0]), shellWord(path))
 }
 
 // sudoLine returns the command line args as it is typed to run with privilege.

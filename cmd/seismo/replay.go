@@ -14,6 +14,7 @@ import (
 	"seismo/internal/process"
 	"seismo/recorder"
 	"seismo/recorder/forward"
+	"seismo/recorder/monitordb"
 	"seismo/sources"
 	"seismo/sources/audit"
 )
@@ -66,7 +67,7 @@ func replay(cmd *cobra.Command, f replayFlags, files []string) (err error) {
 	}
 	ids := &event.IDs{}
 	if f.db != "" {
-		db, err := openDB(ctx, f.db, program)
+		db, err := openDB(ctx, f.db, program, monitordb.Options{Refuse: true})
 		if err != nil {
 			return err
 		}

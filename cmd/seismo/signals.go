@@ -28,49 +28,14 @@ func newSignals() *cobra.Command {
 		Short:   "List the signals in use",
 		Example: "  seismo signals list\n  seismo signals list --json --signals my-signals",
 		Args:    noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			p, _, err := loadProgram(cmd, path)
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return definitionsJSON(cmd.OutOrStdout(), p.Definitions())
-			}
-			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-			fmt.Fprintln(w, "SEVERITY\tSTATUS\tTECHNIQUES\tNAME\tID")
-			for _, d := range p.Definitions() {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", d.Severity, display.Text(d.Status), display.Text(strings.Join(d.Techniques, " ")), display.Text(d.Name), d.ID)
-			}
-			return w.Flush()
-		},
+		RunE:    func(cmd *cobra.Command, _ []string) error { return listSignals(cmd, path, asJSON) },
 	}
 	show := &cobra.Command{
 		Use:     "show NAME|ID",
 		Short:   "Show one signal in full",
 		Example: "  seismo signals show \"Cron persistence\"",
 		Args:    exactArgs(1, "the name or id of a signal"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			p, from, err := loadProgram(cmd, path)
-			if err != nil {
-				return err
-			}
-			var found []signals.Definition
-			for _, d := range p.Definitions() {
-				if d.ID == strings.ToLower(args[0]) || strings.EqualFold(d.Name, args[0]) {
-					found = append(found, d)
-				}
-			}
-			if len(found) == 0 {
-				return fail(exitUsage, "no signal is called %q in %s; \"seismo signals list\" lists them", args[0], from)
-			}
-			if asJSON {
-				return definitionsJSON(cmd.OutOrStdout(), found)
-			}
-			for _, d := range found {
-				showDefinition(cmd.OutOrStdout(), d)
-			}
-			return nil
-		},
+		RunE:    func(cmd *cobra.Command, args []string) error { return showSignal(cmd, path, args[0], asJSON) },
 	}
 	for _, c := range []*cobra.Command{list, show} {
 		c.Flags().StringVar(&path, "signals", "", signalsUsage)
@@ -78,6 +43,50 @@ func newSignals() *cobra.Command {
 		cmd.AddCommand(c)
 	}
 	return cmd
+}
+
+func listSignals(cmd *cobra.Command, path string, asJSON bool) error {
+	p, _, err := loadProgram(cmd, path)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return definitionsJSON(cmd.OutOrStdout(), p.Definitions())
+	}
+	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "SEVERITY\tSTATUS\tTECHNIQUES\tNAME\tID")
+	for _, d := range p.Definitions() { // of a signals.bin that anybody may have made
+		cells := []string{d.Severity.String(), d.Status, strings.Join(d.Techniques, " "), d.Name, d.ID}
+		for i := range cells {
+			cells[i] = display.Text(cells[i])
+		}
+		fmt.Fprintln(w, strings.Join(cells, "\t"))
+	}
+	return w.Flush()
+}
+
+// showSignal shows every signal that has the name or the id.
+func showSignal(cmd *cobra.Command, path, name string, asJSON bool) error {
+	p, from, err := loadProgram(cmd, path)
+	if err != nil {
+		return err
+	}
+	var found []signals.Definition
+	for _, d := range p.Definitions() {
+		if strings.EqualFold(d.ID, name) || strings.EqualFold(d.Name, name) {
+			found = append(found, d)
+		}
+	}
+	if len(found) == 0 {
+		return fail(exitUsage, "no signal is called %q in %s; \"seismo signals list\" lists them", name, from)
+	}
+	if asJSON {
+		return definitionsJSON(cmd.OutOrStdout(), found)
+	}
+	for _, d := range found {
+		showDefinition(cmd.OutOrStdout(), d)
+	}
+	return nil
 }
 
 func showDefinition(w io.Writer, d signals.Definition) {

@@ -88,7 +88,7 @@ func showStatus(out io.Writer, s monitordb.Status, holder string) error {
 		line("figures of", "%s", moment(st.Time))
 	}
 	for _, k := range s.Kinds {
-		line("stored "+k.Kind, "%d, from %s to %s", k.Stored, k.First.Format(time.RFC3339), k.Last.Format(time.RFC3339))
+		line("stored "+display.Text(k.Kind), "%d, from %s to %s", k.Stored, k.First.Format(time.RFC3339), k.Last.Format(time.RFC3339))
 	}
 	line("processes", "%d", s.Processes)
 	line("signals", "%d active, %d matches, %d of them stored with proof", s.Signals, s.Matches, s.StoredMatches)

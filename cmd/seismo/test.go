@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -76,11 +77,11 @@ func loadCases(dirs []string) ([]fixtures.Case, error) {
 		if !info.IsDir() {
 			return nil, fail(exitUsage, "%s is no folder: a fixture is a folder with a fixture.yml (docs/fixtures.md)", dir)
 		}
-		cases, err := fixtures.Load(os.DirFS(dir))
+		cases, err := fixtures.LoadDir(dir)
 		if err != nil {
 			lines := strings.Split(err.Error(), "\n")
 			for i := range lines {
-				lines[i] = filepath.Join(dir) + ": " + lines[i]
+				lines[i] = filepath.Clean(dir) + ": " + lines[i]
 			}
 			return nil, fail(exitBroken, "%s", strings.Join(lines, "\n"))
 		}
@@ -103,7 +104,7 @@ func (t *tester) run(c *fixtures.Case) error {
 	out := t.cmd.OutOrStdout()
 	for i := range c.Files {
 		f := &c.Files[i]
-		name := c.Dir + "/" + f.Name
+		name := path.Join(c.Dir, f.Name)
 		count := &counter{n: make([]int, t.program.Signals())}
 		sinks := []recorder.Sink{count}
 		if t.verbose && !t.asJSON {
@@ -186,14 +187,14 @@ func replayFixtures(cmd *cobra.Command, dbPath, signalsPath string) error {
 	if err != nil {
 		return err
 	}
-	db, err := openDB(cmd.Context(), dbPath, program)
+	db, err := openDB(cmd.Context(), dbPath, program, monitordb.Options{})
 	if err != nil {
 		return err
 	}
 	sinks := []recorder.Sink{db, &forward.Text{W: cmd.OutOrStdout(), Definitions: program.Definitions()}}
 	for _, c := range cases {
 		for _, f := range c.Files {
-			_, err := runLog(cmd.Context(), logRun{name: c.Dir + "/" + f.Name, format: c.Format, data: bytes.NewReader(f.Data),
+			_, err := runLog(cmd.Context(), logRun{name: path.Join(c.Dir, f.Name), format: c.Format, data: bytes.NewReader(f.Data),
 				program: program, ids: db.IDs(), sinks: sinks})
 			if err != nil {
 				return errors.Join(err, db.Close())
@@ -204,8 +205,8 @@ func replayFixtures(cmd *cobra.Command, dbPath, signalsPath string) error {
 }
 
 // openDB opens the database at path for the matches of program.
-func openDB(ctx context.Context, path string, program *engine.Program) (*monitordb.DB, error) {
-	db, err := monitordb.Open(path, monitordb.Options{})
+func openDB(ctx context.Context, path string, program *engine.Program, o monitordb.Options) (*monitordb.DB, error) {
+	db, err := monitordb.Open(path, o)
 	if err != nil {
 		return nil, err
 	}

@@ -138,8 +138,12 @@ func Parse(name string, src []byte) (Config, error) {
 	}
 	d := json.NewDecoder(bytes.NewReader(src))
 	line := func() int { return 1 + bytes.Count(src[:min(int(d.InputOffset()), len(src))], []byte("\n")) }
+	at := 0 // the line of the setting at hand, 0 outside of one
 	bad := func(format string, args ...any) (Config, error) {
-		return c, fmt.Errorf("%s:%d: %s: %w", name, line(), fmt.Sprintf(format, args...), ErrConfig)
+		if at == 0 {
+			at = line()
+		}
+		return c, fmt.Errorf("%s:%d: %s: %w", name, at, fmt.Sprintf(format, args...), ErrConfig)
 	}
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return bad("want a JSON object of settings")
@@ -152,6 +156,7 @@ func Parse(name string, src []byte) (Config, error) {
 			return bad("%v", err)
 		}
 		key, _ := t.(string)
+		at = line()
 		var v json.RawMessage
 		if err := d.Decode(&v); err != nil {
 			return bad("setting %.40q: %v", key, err)
@@ -163,6 +168,9 @@ func Parse(name string, src []byte) (Config, error) {
 		found := false
 		for _, s := range settings {
 			if found = s.Key == key; found {
+				if string(v) == "null" { // which would set what it stands for to zero
+					return bad("setting %q has no value; leave it out for the default", key)
+				}
 				if err := s.set(&c, v); err != nil {
 					return bad("setting %q: %v", key, err)
 				}
@@ -172,6 +180,7 @@ func Parse(name string, src []byte) (Config, error) {
 		if !found {
 			return bad("unknown setting %.40q; docs/configuration.md lists them", key)
 		}
+		at = 0
 	}
 	if _, err := d.Token(); err != nil {
 		return bad("the object has no end")

@@ -92,6 +92,20 @@ func AppendJSON(dst []byte, v string) []byte {
 	return append(dst, '"')
 }
 
+// Key returns what name is called as the key of a JSON object. A key must be a
+// string: a name that is not UTF-8 is escaped as [Text] does it.
+func Key(name string) string {
+	if !utf8.ValidString(name) {
+		return Text(name)
+	}
+	return name
+}
+
+// AppendJSONKey appends [Key] of name and a colon.
+func AppendJSONKey(dst []byte, name string) []byte {
+	return append(AppendJSON(dst, Key(name)), ':')
+}
+
 // WriteJSON writes v, a value that package encoding/json can marshal, and a line
 // end to w, as ASCII characters only.
 func WriteJSON(w io.Writer, v any) error {

@@ -90,3 +90,11 @@ func FuzzDisplay(f *testing.F) {
 		}
 	})
 }
+
+func TestAppendJSONKey(t *testing.T) {
+	for name, want := range map[string]string{"a b": `"a b":`, "": `"":`, "\x1b\"": `"\u001b\"":`, "ä": `"\u00e4":`, "\xffx": `"\\xffx":`} {
+		if got := string(display.AppendJSONKey(nil, name)); got != want {
+			t.Errorf("AppendJSONKey(%q) = %s, want %s", name, got, want)
+		}
+	}
+}

@@ -94,11 +94,14 @@ type life struct {
 }
 
 func (l *life) record(ctx context.Context) error {
+	// A start is not broken off in the middle: one that is told to stop meanwhile
+	// ends as every other does, with nothing recorded.
+	start := context.WithoutCancel(ctx)
 	if aside := l.db.SetAside(); aside != "" {
 		l.Log.Warn().Str("file", aside).Msg("the database could not be used and was set aside; a new one is begun")
 	}
 	digest := l.Program.Digest()
-	if err := l.db.SetDefinitions(ctx, l.Program.Definitions(), fmt.Sprintf("%x", digest)); err != nil {
+	if err := l.db.SetDefinitions(start, l.Program.Definitions(), fmt.Sprintf("%x", digest)); err != nil {
 		return err
 	}
 	last := l.db.LastSeen()
@@ -108,7 +111,7 @@ func (l *life) record(ctx context.Context) error {
 		return err
 	}
 	l.source = src
-	if err := l.db.NoteHost(ctx, monitordb.Host{Time: time.Now().UnixNano(), MachineID: host.machineID, Name: host.name,
+	if err := l.db.NoteHost(start, monitordb.Host{Time: time.Now().UnixNano(), MachineID: host.machineID, Name: host.name,
 		Platform: runtime.GOOS, Kernel: host.kernel, TimeZone: host.zone, Version: l.Version, BootID: host.boot, Program: fmt.Sprintf("%x", digest)}); err != nil {
 		return errors.Join(err, src.Close())
 	}
@@ -116,7 +119,7 @@ func (l *life) record(ctx context.Context) error {
 		Users: process.NewUsers(os.DirFS("/etc")), Expiry: l.Config.ProcessExpiration, Known: l.known})
 	sinks := []recorder.Sink{l.db}
 	if l.Watch != nil {
-		sinks = append(sinks, l.Watch)
+		sinks = append(sinks, &watch{to: l.Watch, log: l.Log})
 	}
 	l.rec, err = recorder.New(recorder.Config{Source: src, Table: table, IDs: l.db.IDs(), Program: l.Program, Sinks: sinks,
 		BatchSize: l.Config.NewEventLimit, BatchDelay: l.Config.BatchWriteDelay, Urgent: urgent(l.Program), Live: true})
@@ -137,7 +140,7 @@ func (l *life) record(ctx context.Context) error {
 	}
 	n, err := table.Bootstrap(found)
 	if err == nil {
-		err = l.rec.Inject(ctx, found)
+		err = l.rec.Inject(start, found)
 	}
 	if err != nil {
 		return errors.Join(err, src.Close())

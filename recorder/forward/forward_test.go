@@ -125,6 +125,30 @@ func TestHostileBytes(t *testing.T) {
 	})
 }
 
+// No field that the source names can take the place of another key.
+func TestOwnFieldsHideNothing(t *testing.T) {
+	b := event.NewBatch(1)
+	e := b.Add(event.KindRecord, event.OpRecord)
+	e.AddRecordType(1)
+	for _, name := range []string{"record", "a", "a", "\xff", `\xff`} {
+		e.AddOwn(0, []byte(name), []byte("of "+name))
+	}
+	got := lines(t, forward.Options{Events: true}, b)
+	if want := `"own":[{"record":"T1","a":"of a","\\xff":{"hex":"6f6620ff"}}]`; !strings.Contains(got, want) {
+		t.Errorf("line %s lacks %s", got, want)
+	}
+}
+
+// A long value is cut between two characters.
+func TestLongValuesAreCut(t *testing.T) {
+	b := event.NewBatch(1)
+	e := b.Add(event.KindFile, event.OpWrite)
+	e.SetString(event.FilePath, strings.Repeat("ä", 161))
+	if got, want := forward.Line(e), " "+strings.Repeat("ä", 160)+"… "; !strings.Contains(got, want) {
+		t.Errorf("Line = %s; want %s in it", got, want)
+	}
+}
+
 func TestTextSaysWhyAndHowMuchWasLeftOut(t *testing.T) {
 	var out strings.Builder
 	b := sample()

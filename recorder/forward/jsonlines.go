@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package forward holds the sinks that are not monitor.db. So far there is one:
-// JSON lines, one for each signal and event that it tags, or one for each event.
+// Package forward holds the sinks that are not monitor.db. [JSONLines] writes one
+// JSON object for each signal and event that it tags, or one for each event, for
+// programs; [Text] writes lines for people. Both write to a writer of the caller's
+// and keep nothing of a batch.
 package forward
 
 import (
@@ -12,6 +14,7 @@ import (
 	"strconv"
 	"time"
 
+	"seismo/internal/display"
 	"seismo/internal/event"
 	"seismo/signals"
 )
@@ -215,11 +218,11 @@ func (j *JSONLines) source(o *object, e *event.Event) {
 				o.key("record").text(j.o.TypeName(types[own.Record]))
 			}
 			last = own.Record
-			j.names = j.names[:0]
+			j.names = append(j.names[:0], "record") // which is the type, whatever the source calls its fields
 		}
 		// The first of equal names counts, as it does for signals; a reader of
 		// JSON would take the last.
-		if name := string(own.Name); !slices.Contains(j.names, name) {
+		if name := display.Key(string(own.Name)); !slices.Contains(j.names, name) {
 			j.names = append(j.names, name)
 			o.key(name).text(string(own.Value))
 		}
@@ -233,31 +236,30 @@ func (j *JSONLines) source(o *object, e *event.Event) {
 
 func stamp(ns int64) string { return time.Unix(0, ns).UTC().Format("2006-01-02T15:04:05.000000000Z") }
 
-// The fields that each part of a line has, in the order of the registry.
-var (
-	eventFields   = map[event.Kind][]event.Info{}
-	processFields []event.Info
-	parentFields  []event.Info
-)
+// The fields that each part of a line has, in the order of the registry. They
+// never change.
+var eventFields, processFields, parentFields = fieldsOfLines()
 
-func init() {
+func fieldsOfLines() (ofKind map[event.Kind][]event.Info, ofProcess, ofParents []event.Info) {
+	ofKind = map[event.Kind][]event.Info{}
 	for _, f := range event.Fields() {
 		switch {
 		case f.Column() == "operation":
 		case f.Scope == event.ScopeEvent:
 			for _, k := range event.Kinds() {
 				if f.Kinds.Has(k) {
-					eventFields[k] = append(eventFields[k], f)
+					ofKind[k] = append(ofKind[k], f)
 				}
 			}
 		case f.Scope == event.ScopeProcess:
-			processFields = append(processFields, f)
+			ofProcess = append(ofProcess, f)
 			switch f.Field {
 			case event.ProcessID, event.ProcessPID, event.ProcessPath, event.ProcessCommandLine, event.ProcessUserName, event.ProcessStartTime:
-				parentFields = append(parentFields, f)
+				ofParents = append(ofParents, f)
 			}
 		case f.Field == event.ParentID, f.Field == event.ParentPID:
-			processFields = append(processFields, f)
+			ofProcess = append(ofProcess, f)
 		}
 	}
+	return ofKind, ofProcess, ofParents
 }

@@ -25,12 +25,7 @@ func (o *object) element() *object {
 
 func (o *object) key(name string) *object {
 	o.element()
-	at := len(o.b)
-	o.b = display.AppendJSON(o.b, name)
-	if o.b[at] == '{' { // a name that is not UTF-8 can be no key as it is
-		o.b = display.AppendJSON(o.b[:at], display.Text(name))
-	}
-	o.b = append(o.b, ':')
+	o.b = display.AppendJSONKey(o.b, name)
 	return o
 }
 

@@ -23,7 +23,8 @@ type Text struct {
 	Definitions []signals.Definition // Tag.Signal is an index into it
 	Events      bool
 	// PerSecond bounds the event lines of one second of the clock; what is left
-	// out is counted and said. 0 means no bound. Matches are always written.
+	// out is counted, and said before the first line of a later second. 0 means
+	// no bound. Matches are always written.
 	PerSecond int
 
 	second  int64
@@ -158,8 +159,11 @@ func Line(e *event.Event) string {
 }
 
 func cut(s string) string {
-	if len(s) > maxShown {
-		s = s[:maxShown] + "…"
+	n := 0
+	for i := range s {
+		if n++; n > maxShown {
+			return display.Text(s[:i]) + "…"
+		}
 	}
 	return display.Text(s)
 }

@@ -51,7 +51,7 @@ func (m *matches) prepare(c *conn, cacheSize int) (err error) {
 		sql string
 	}{
 		{&m.insertMatch, "INSERT INTO signal_match (event, kind, definition, proc, proof) VALUES (?, ?, ?, ?, ?)"},
-		{&m.countProcess, "SELECT count(*) FROM signal_match WHERE definition = ? AND proc IS ?"},
+		{&m.countProcess, "SELECT count(*) FROM signal_match WHERE definition = ? AND proc = ?"},
 		{&m.findHour, "SELECT stored FROM signal_count WHERE definition = ? AND hour = ?"},
 		{&m.addHour, `INSERT INTO signal_count (definition, hour, matches, stored, last) VALUES (?, ?, ?, ?, ?)
 			ON CONFLICT (definition, hour) DO UPDATE SET matches = matches + excluded.matches,
@@ -143,26 +143,40 @@ func (db *DB) writeTag(e *event.Event, proc driver.Value, t *event.Tag) error {
 	if limit := int64(db.opts.MatchesPerHour); limit > 0 && hour.before+hour.rows >= limit {
 		return nil
 	}
-	id, _ := proc.(int64)
-	of := defProc{definition, id}
-	stored, ok := m.perProcess.get(of)
-	if !ok {
-		n, _, err := m.countProcess.number(definition, proc)
-		if err != nil {
-			return err
-		}
-		stored = int(n)
-	}
-	if limit := db.opts.MatchesPerProcess; limit > 0 && stored >= limit {
-		m.perProcess.put(of, stored)
-		return nil
+	if room, err := db.roomForProcess(definition, proc); err != nil || !room {
+		return err
 	}
 	if _, err := m.insertMatch.do(int64(e.ID), int64(e.Kind), definition, proc, string(appendProof(nil, t.Proof))); err != nil {
 		return fmt.Errorf("match of event %d: %w", e.ID, err)
 	}
-	m.perProcess.put(of, stored+1)
 	hour.rows++
 	return nil
+}
+
+// roomForProcess reports whether one more match of the definition may be stored
+// for the process, and counts it if so. Events without a process have nothing in
+// common: for them only the limit of the hour holds.
+func (db *DB) roomForProcess(definition int64, proc driver.Value) (bool, error) {
+	m, limit := &db.match, db.opts.MatchesPerProcess
+	id, known := proc.(int64)
+	if !known || limit <= 0 {
+		return true, nil
+	}
+	of := defProc{definition, id}
+	stored, ok := m.perProcess.get(of)
+	if !ok {
+		n, _, err := m.countProcess.number(definition, id)
+		if err != nil {
+			return false, err
+		}
+		stored = int(n)
+	}
+	room := stored < limit
+	if room {
+		stored++
+	}
+	m.perProcess.put(of, stored)
+	return room, nil
 }
 
 // writeCounts adds what the transaction counted to the table.

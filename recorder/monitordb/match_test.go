@@ -58,6 +58,18 @@ func TestMatchLimits(t *testing.T) {
 	wantRows(t, path, "SELECT matches, stored, last_match FROM signal_counts", "25|11|2020-11-10 09:14:56.155")
 }
 
+// Events without a process are not of one process: only the limit of the hour
+// holds for them.
+func TestMatchLimitsWithoutProcess(t *testing.T) {
+	db := openDB(t, filepath.Join(t.TempDir(), "monitor.db"), Options{MatchesPerProcess: 3, MatchesPerHour: 10})
+	setDefinitions(t, db, definitions(1))
+	tagged(t, db, 4, nil, base)
+	tagged(t, db, 2, nil, base+1e9)
+	wantRows(t, db.path, "SELECT matches, stored FROM signal_counts", "6|6")
+	tagged(t, db, 7, nil, base+2e9)
+	wantRows(t, db.path, "SELECT matches, stored FROM signal_counts", "13|10")
+}
+
 // A negative limit is none.
 func TestNoMatchLimit(t *testing.T) {
 	db := openDB(t, filepath.Join(t.TempDir(), "monitor.db"), Options{MatchesPerProcess: -1, MatchesPerHour: -1})

@@ -40,11 +40,15 @@ const (
 type Options struct {
 	// MatchesPerProcess bounds the rows in signal_match for each signal and
 	// process (RecordSignalMatches); 0 means DefaultMatchesPerProcess, a negative
-	// number no bound.
+	// number no bound. It does not hold for events without a process.
 	MatchesPerProcess int
 	// MatchesPerHour bounds them for each signal and hour in the same way; 0
 	// means DefaultMatchesPerHour.
 	MatchesPerHour int
+	// Refuse says that a file that can not be used stays where it is, and that Open
+	// fails with ErrNotDatabase or ErrVersion: for a path that a person typed, which
+	// may name a file that was never meant.
+	Refuse bool
 	// BusyTimeout is how long a write waits for another writer; 0 means 5 s.
 	BusyTimeout time.Duration
 	// Now is the clock; nil means time.Now.

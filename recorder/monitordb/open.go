@@ -38,8 +38,9 @@ const writerParams = "_dqs=0&_defensive=1&_pragma=page_size(4096)&_auto_vacuum=I
 // The file and what SQLite puts beside it can be read by their owner only,
 // whatever the umask; a path that is a symbolic link or no regular file is
 // refused. A file that is damaged, or was made by a newer version, is set aside
-// under a new name, told by [DB.SetAside] and as a loss, and a new one begun. A
-// sound database of another program is refused with [ErrNotDatabase].
+// under a new name, told by [DB.SetAside] and as a loss, and a new one begun; with
+// o.Refuse it is refused instead. A sound database of another program is always
+// refused with [ErrNotDatabase]. A file that is refused is left as it was.
 func Open(path string, o Options) (*DB, error) {
 	o = o.withDefaults()
 	if err := checkPlace(path); err != nil {
@@ -47,6 +48,15 @@ func Open(path string, o Options) (*DB, error) {
 	}
 	state, reason, err := inspect(path)
 	if err != nil {
+		return nil, err
+	}
+	switch {
+	case state == stateDamaged && o.Refuse:
+		return nil, fmt.Errorf("open %s: %w (%s)", path, ErrNotDatabase, reason)
+	case state == stateNewer && o.Refuse:
+		return nil, fmt.Errorf("open %s: %w (%s)", path, ErrVersion, reason)
+	}
+	if err := closeToOthers(path); err != nil {
 		return nil, err
 	}
 	db := &DB{path: path, opts: o}
@@ -76,8 +86,7 @@ func Open(path string, o Options) (*DB, error) {
 	return db, nil
 }
 
-// checkPlace checks what can be checked without opening the file, and takes from
-// others the right to read it.
+// checkPlace checks what can be checked without opening the file.
 func checkPlace(path string) error {
 	dir := filepath.Dir(path)
 	in, err := os.Stat(dir)
@@ -91,15 +100,24 @@ func checkPlace(path string) error {
 		in, err := os.Lstat(p)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			continue
 		case err != nil:
 			return fmt.Errorf("open %s: %w", path, err)
 		case !in.Mode().IsRegular():
 			return fmt.Errorf("open %s: %s is no regular file (%s)", path, p, in.Mode().Type())
-		case in.Mode().Perm()&0o177 != 0:
-			if err := os.Chmod(p, 0o600); err != nil {
-				return fmt.Errorf("open %s: it can be read by others: %w", path, err)
-			}
+		}
+	}
+	return nil
+}
+
+// closeToOthers takes from others the right to read the files of the database.
+func closeToOthers(path string) error {
+	for _, p := range []string{path, path + walSuffix, path + shmSuffix} {
+		in, err := os.Lstat(p)
+		if err == nil && in.Mode().Perm()&0o177 != 0 {
+			err = os.Chmod(p, 0o600)
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("open %s: it can be read by others: %w", path, err)
 		}
 	}
 	return nil

@@ -202,6 +202,19 @@ func TestSetAside(t *testing.T) {
 			if !errors.Is(err, tt.reads) {
 				t.Errorf("OpenReader: %v; want %v", err, tt.reads)
 			}
+			refused := ErrNotDatabase
+			if tt.as == "newer" {
+				refused = ErrVersion
+			}
+			if err := os.Chmod(path, 0o640); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := Open(path, Options{Refuse: true}); !errors.Is(err, refused) {
+				t.Errorf("Open with Refuse: %v; want %v", err, refused)
+			}
+			if in, err := os.Stat(path); err != nil || in.Mode().Perm() != 0o640 {
+				t.Errorf("a file that was refused: %v, %v; want it where and as it was", in, err)
+			}
 			db := openDB(t, path, Options{})
 			want := path + "." + tt.as + "-20261122T130000Z"
 			if db.SetAside() != want {

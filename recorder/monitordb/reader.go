@@ -160,7 +160,9 @@ type Status struct {
 	LatestLossDetail string
 }
 
-// Status returns the latest figures that the recorder stored.
+// Status returns the latest figures that the recorder stored. The error wraps
+// [ErrNotDatabase] if the tables are not those of a monitor.db, whatever the marks
+// in the file's header say.
 func (r *Reader) Status(ctx context.Context) (Status, error) {
 	s := Status{Path: r.path}
 	s.File, s.WAL = sizes(r.path)
@@ -170,9 +172,23 @@ func (r *Reader) Status(ctx context.Context) (Status, error) {
 	}
 	defer tx.Rollback()
 	if err := s.read(ctx, tx); err != nil {
+		if ctx.Err() == nil && strange(err) {
+			err = fmt.Errorf("%w (%w)", ErrNotDatabase, err)
+		}
 		return s, fmt.Errorf("status of %s: %w", r.path, err)
 	}
 	return s, nil
+}
+
+// strange reports whether err, of a statement of ours, says that the database is
+// not as we make them: that it is damaged, lacks a table or a column, or holds a
+// value of another type.
+func strange(err error) bool {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return true
+	}
+	return e.Code()&0xff == sqlite3.SQLITE_ERROR || damaged(err)
 }
 
 func (s *Status) read(ctx context.Context, tx *sql.Tx) error {

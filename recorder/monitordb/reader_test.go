@@ -70,6 +70,37 @@ func TestQuery(t *testing.T) {
 	}
 }
 
+// A file with our marks and other tables in it is told from one that can not be
+// read right now.
+func TestStatusOfAStrangeDatabase(t *testing.T) {
+	for name, change := range map[string]string{
+		"a table is missing":     "DROP TABLE host",
+		"a column is missing":    "ALTER TABLE stats RENAME COLUMN parsed TO readable",
+		"a number that is none":  "UPDATE pulse SET time = 'soon'",
+		"a negative of a count":  "INSERT INTO stats (time, received) VALUES (1, -1)",
+		"a null where none goes": "INSERT INTO stats (time) VALUES (1)",
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := smallDB(t)
+			c, err := dial(path, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(c.exec("PRAGMA legacy_alter_table = 1; "+change), c.close()); err != nil {
+				t.Fatal(err)
+			}
+			if s, err := reader(t, path).Status(context.Background()); !errors.Is(err, ErrNotDatabase) {
+				t.Errorf("Status after %q = %+v, %v; want ErrNotDatabase", change, s, err)
+			}
+		})
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := reader(t, smallDB(t)).Status(ctx); err == nil || errors.Is(err, ErrNotDatabase) {
+		t.Errorf("Status that was cancelled: %v; want another error", err)
+	}
+}
+
 // What is more than one reading statement is refused, and nothing is changed by
 // what SQLite itself would let through.
 func TestQueryRefuses(t *testing.T) {

@@ -74,7 +74,7 @@ func (a *arguments) read(body []byte, record uint16) (flags event.Flags) {
 				a.checkLength()
 				a.want, a.wantN = want, n
 			}
-		case len(rest) == 0 || rest[0] == '[' && n == a.next:
+		case len(rest) == 0 || rest[0] == '[' && n >= a.next:
 			if n < a.next {
 				flags |= event.Duplicate
 				continue

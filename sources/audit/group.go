@@ -102,6 +102,36 @@ func (g *Group) grow(need int) {
 	g.own.buf = buf
 }
 
+// dropMiddle drops the EXECVE records that begin between from and to, places in
+// the bytes of all records, and returns how many. Of too many arguments the head
+// and the tail are kept: padding in front must not push the payload out.
+func (g *Group) dropMiddle(from, to int) (dropped int) {
+	buf, kept := g.own.buf[:0], g.Records[:0]
+	at := 0
+	for _, r := range g.Records {
+		begin := at
+		at += len(r.Body) + len(r.Enriched)
+		if r.Type == TypeExecve && begin >= from && begin < to {
+			dropped++
+			continue
+		}
+		// The bytes move towards the front of the buffer that they are in.
+		start := len(buf)
+		buf = append(buf, r.Body...)
+		middle := len(buf)
+		if r.Enriched != nil {
+			buf = append(buf, r.Enriched...)
+			r.Enriched = buf[middle:len(buf):len(buf)]
+		}
+		r.Body = buf[start:middle:middle]
+		kept = append(kept, r)
+	}
+	clear(g.Records[len(kept):])
+	g.own.buf, g.Records = buf, kept
+	g.own.execves -= dropped
+	return dropped
+}
+
 // note remembers what a record of type t says about completeness.
 func (a *assembly) note(t uint16) {
 	switch t {

@@ -105,9 +105,18 @@ func (k *kernelControl) ClearRole() error {
 	// A struct audit_status is its mask and ten more words; pid 0 is nobody.
 	status := make([]byte, 4*11)
 	binary.NativeEndian.PutUint32(status, uint32(libaudit.AuditStatusPID))
+	return k.request(libaudit.AuditSet, status)
+}
+
+// Echo has the kernel send a record of type [echoType] with text to whoever has
+// the role. It needs CAP_AUDIT_WRITE.
+func (k *kernelControl) Echo(text string) error { return k.request(echoType, append([]byte(text), 0)) }
+
+// request sends a request that the kernel acknowledges and does not answer.
+func (k *kernelControl) request(typ uint16, data []byte) error {
 	seq, err := k.client.Netlink.Send(syscall.NetlinkMessage{
-		Header: syscall.NlMsghdr{Type: libaudit.AuditSet, Flags: syscall.NLM_F_REQUEST | syscall.NLM_F_ACK},
-		Data:   status,
+		Header: syscall.NlMsghdr{Type: typ, Flags: syscall.NLM_F_REQUEST | syscall.NLM_F_ACK},
+		Data:   data,
 	})
 	if err != nil {
 		return refused(err)

@@ -52,6 +52,8 @@ type Kernel struct {
 	// What is told with the next batch.
 	losses    []event.Loss
 	changes   []event.Change // after Close
+	bytes     int            // of records, of the read at hand
+	echoes    int            // records of our own that came back, see drainQueues
 	malformed uint64         // records, of the read at hand
 	cut       uint64         // records, of the read at hand
 	cutBefore uint64         // what the reassembler had cut when it was told last
@@ -257,8 +259,9 @@ func (k *Kernel) Stats() event.SourceStats {
 }
 
 // Close puts the kernel's audit configuration back, reads what was still under
-// way for up to 200 ms, gives the role back and removes the undo file. What was
-// read is returned by Read, until io.EOF. A Read under way returns.
+// way (all of it, unless that takes more than 5 s, which is told as a loss),
+// gives the role back and removes the undo file. What was read is returned by
+// Read, until io.EOF. A Read under way returns.
 func (k *Kernel) Close() error {
 	k.closing.Store(true)
 	k.waker.wake()

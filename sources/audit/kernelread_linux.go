@@ -9,7 +9,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"sync"
 	"time"
@@ -29,10 +28,11 @@ const (
 	// settleAfter is how long it must be quiet before a missing serial is missing:
 	// records come out of order by less than this.
 	settleAfter = time.Second
-	// drainTime bounds the wait for records that are under way at the end.
-	drainTime = 200 * time.Millisecond
 	// maxReads bounds the socket reads of one Read.
 	maxReads = 256
+	// maxReadBytes bounds the records of one Read: whoever runs programs with
+	// long arguments must not fill the memory while a disk is slow.
+	maxReadBytes = 4 << 20
 
 	auditReplace = unix.AUDIT_REPLACE
 )
@@ -138,10 +138,11 @@ func (k *Kernel) take(b *event.Batch) error {
 			k.more = false
 			break
 		}
-		if b.Full(k.batchEvents) {
+		if b.Full(k.batchEvents) || k.bytes >= maxReadBytes {
 			break
 		}
 	}
+	k.bytes = 0
 	if !k.more {
 		k.reassembler.Expire(now.Sub(k.began))
 		k.decodeReady(b)
@@ -190,6 +191,7 @@ func (k *Kernel) push(m message, since time.Duration) {
 		return
 	}
 	k.stats.Received++
+	k.bytes += len(m.data)
 	if m.cut {
 		k.cut++
 	}
@@ -201,11 +203,26 @@ func (k *Kernel) push(m message, since time.Duration) {
 	}
 	k.stats.Parsed++
 	r.Ordinal = k.stats.Received
-	missing, _ := k.gaps.Observe(h.Serial, h.Time)
-	k.noteGap(missing, h.Time)
+	k.noteGap(k.missing(h), h.Time)
+	if k.closed && k.isEcho(m) {
+		k.echoes++
+		return
+	}
 	k.lastRecord = max(k.lastRecord, h.Time)
 	k.lastPush = k.began.Add(since)
 	k.reassembler.Push(h, r, since)
+}
+
+// missing returns how many events are newly known to be missing before the one
+// with header h. The numbering of a running kernel never begins anew: a jump that
+// is too far to be watched is missing whole.
+func (k *Kernel) missing(h Header) uint64 {
+	top := k.gaps.top
+	missing, restart := k.gaps.Observe(h.Serial, h.Time)
+	if jump := int32(uint32(h.Serial) - top); restart && jump > 0 {
+		missing += uint64(jump) - 1
+	}
+	return missing
 }
 
 // noteGap tells of serials that are known to be missing at time to.
@@ -262,7 +279,7 @@ func (k *Kernel) readProcs(changes []event.Change, now time.Time, sweep *bool) (
 	if k.procs == nil {
 		return changes, nil
 	}
-	changes, overrun, err := k.procs.read(changes, now.UnixNano())
+	changes, overrun, err := k.procs.read(changes)
 	if overrun {
 		*sweep = true
 		k.lose(event.Loss{From: k.lastRead, To: now.UnixNano(), Reason: event.LossOverrun, Kind: event.KindProcess,
@@ -281,51 +298,6 @@ func (k *Kernel) hand(b *event.Batch) {
 	k.statsMu.Unlock()
 }
 
-// drainRest reads what the kernel had queued when the rules were taken away.
-func (k *Kernel) drainRest() error {
-	end := time.Now().Add(drainTime)
-	fds := []unix.PollFd{{Fd: int32(k.socket.fd), Events: unix.POLLIN}}
-	var err error
-	for quiet := false; err == nil; {
-		now := time.Now()
-		for more := true; more && err == nil && time.Now().Before(end); {
-			more, err = k.readSocket(now)
-		}
-		if quiet || err != nil || now.After(end) {
-			break
-		}
-		st, statErr := k.control.Status()
-		ready, pollErr := poll(fds, 5*time.Millisecond)
-		// An empty queue and nothing for a while after: all is here.
-		quiet = statErr == nil && st.Backlog == 0 && !ready
-		err = pollErr
-	}
-	now := time.Now()
-	k.noteGap(k.gaps.Settle(), now.UnixNano())
-	k.reassembler.Flush()
-	sweep := false // nobody goes on after this source
-	var procErr error
-	k.changes, procErr = k.readProcs(k.changes, now, &sweep)
-	if k.procs != nil {
-		k.changes = k.procs.release(k.changes, now.UnixNano())
-	}
-	k.tellCut(now)
-	return errors.Join(err, procErr)
-}
-
-// readRest appends what Close left over to b.
-func (k *Kernel) readRest(b *event.Batch) error {
-	b.Changes = append(b.Changes, k.changes...)
-	told := len(k.changes) + len(k.losses)
-	k.changes = nil
-	groups := k.decodeReady(b)
-	k.hand(b)
-	if groups+told == 0 {
-		return io.EOF
-	}
-	return nil
-}
-
 // statusWatch is what is remembered of the kernel's counters.
 type statusWatch struct {
 	at   time.Time
@@ -336,9 +308,6 @@ type statusWatch struct {
 func (k *Kernel) watchStatus(now time.Time) {
 	from := k.status.at.UnixNano()
 	k.status.at = now
-	if k.procs != nil {
-		k.procs.setClock()
-	}
 	if now.UnixNano()-k.lastRecord > int64(statusEvery) {
 		k.noteGap(k.gaps.Settle(), now.UnixNano())
 	}

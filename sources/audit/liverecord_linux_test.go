@@ -188,7 +188,7 @@ func (p *product) status() (s statusRow) {
 // that it fires are there with their proof; SIGINT and SIGTERM leave the kernel as
 // it was (live checks that).
 func TestLiveRecord(t *testing.T) {
-	for _, how := range []os.Signal{os.Interrupt, sys.SIGTERM} {
+	for _, how := range []os.Signal{os.Interrupt, sys.SIGTERM, sys.SIGHUP} {
 		t.Run(how.String(), func(t *testing.T) {
 			p := newProduct(t, live(t))
 			r := p.record()

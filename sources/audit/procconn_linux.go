@@ -55,7 +55,8 @@ const procBuffer = 4 << 20
 type procConnector struct {
 	*netlinkSocket
 	offset int64 // Unix time less the monotonic clock, nanoseconds
-	// held are exits with code 0 that may prove to be none, see take.
+	// held are exits with code 0 that may prove to be none, see take. Their times
+	// are of the monotonic clock: wall time may be set back while they wait.
 	held []event.Change
 }
 
@@ -79,13 +80,27 @@ func openProcConnector() (*procConnector, error) {
 	return p, nil
 }
 
-// setClock learns how the monotonic clock of the events relates to wall time.
-// It is to be called again now and then, since wall time is set and slewed.
-func (p *procConnector) setClock() {
-	var mono unix.Timespec
-	if unix.ClockGettime(unix.CLOCK_MONOTONIC, &mono) == nil {
-		p.offset = time.Now().UnixNano() - mono.Nano()
+// setClock learns how the monotonic clock of the events relates to wall time,
+// which is set and slewed, and returns the reading of the former. Where the
+// recorder was held up between two looks at the clocks, it looks again.
+func (p *procConnector) setClock() (mono int64) {
+	for range 4 {
+		before := monotonic()
+		wall := time.Now().UnixNano()
+		mono = monotonic()
+		p.offset = wall - before
+		if mono-before < int64(100*time.Microsecond) {
+			break
+		}
 	}
+	return mono
+}
+
+// monotonic reads the clock of the events. (It cannot fail on Linux.)
+func monotonic() int64 {
+	var ts unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts)
+	return ts.Nano()
 }
 
 // start asks for the events and waits for the kernel's answer.
@@ -192,12 +207,13 @@ func procWord(m message, at int) (uint32, bool) {
 // de_thread).
 const exitHold = 50 * time.Millisecond
 
-// read appends the forks and exits that are there to changes; now is Unix time
-// in nanoseconds. overrun says that the kernel dropped some. An exit with code 0
-// comes [exitHold] late, but before a fork that uses its pid again.
+// read appends the forks and exits that are there to changes. overrun says that
+// the kernel dropped some. An exit with code 0 comes [exitHold] late, but before
+// a fork that uses its pid again.
 //
 // The end of a leader whose threads live on is taken for the end of the process.
-func (p *procConnector) read(changes []event.Change, now int64) (_ []event.Change, overrun bool, err error) {
+func (p *procConnector) read(changes []event.Change) (_ []event.Change, overrun bool, err error) {
+	now := p.setClock()
 	for {
 		n, err := p.receive(recvBatch, func(m message) { changes = p.take(changes, m) })
 		if errors.Is(err, unix.ENOBUFS) {
@@ -213,15 +229,23 @@ func (p *procConnector) read(changes []event.Change, now int64) (_ []event.Chang
 	}
 }
 
-// release appends the held exits up to time until to changes.
+// release appends the held exits up to until, of the monotonic clock, to changes.
 func (p *procConnector) release(changes []event.Change, until int64) []event.Change {
 	n := 0
 	for n < len(p.held) && p.held[n].Time <= until {
 		n++
 	}
-	changes = append(changes, p.held[:n]...)
+	for _, end := range p.held[:n] {
+		changes = append(changes, p.stamped(end))
+	}
 	p.held = slices.Delete(p.held, 0, n)
 	return changes
+}
+
+// stamped returns a held exit with its wall time.
+func (p *procConnector) stamped(end event.Change) event.Change {
+	end.Time += p.offset
+	return end
 }
 
 // take appends what m tells to changes, or holds it back.
@@ -245,7 +269,7 @@ func (p *procConnector) take(changes []event.Change, m message) []event.Change {
 			return changes // a thread
 		}
 		if i := p.heldExit(pid); i >= 0 {
-			changes = append(changes, p.held[i])
+			changes = append(changes, p.stamped(p.held[i]))
 			p.held = slices.Delete(p.held, i, i+1)
 		}
 		return append(changes, event.Change{Time: stamp, PID: pid, Parent: int32(word(forkParentTgid))})
@@ -263,6 +287,7 @@ func (p *procConnector) take(changes []event.Change, m message) []event.Change {
 		if end.Code != 0 {
 			return append(changes, end)
 		}
+		end.Time -= p.offset
 		p.held = append(p.held, end)
 	}
 	return changes

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 	"seismo/internal/event"
@@ -45,14 +46,14 @@ func TestProcConnectorTake(t *testing.T) {
 	tests := []struct {
 		name  string
 		in    []message
-		until int64 // exits up to here are released at the end
+		until int64 // exits up to here, by the clock of the messages, are released at the end
 		want  string
 	}{
 		{"a fork and an end with a code", []message{fork(1, 10, 20, 20), exit(2, 20, 20, 3<<8)}, 0, "fork 20 of 10 at 101; end 20 with 3 at 102"},
 		{"an end by a signal, with and without a core", []message{exit(1, 20, 20, 9), exit(2, 21, 21, 0x80|11)}, 0, "end 20 with 137 at 101; end 21 with 139 at 102"},
 		{"threads are not told", []message{fork(1, 10, 10, 11), exit(2, 10, 11, 1<<8)}, 99, ""},
-		{"an end with code 0 is held", []message{exit(1, 20, 20, 0)}, 100, ""},
-		{"and released", []message{exit(1, 20, 20, 0)}, 101, "end 20 with 0 at 101"},
+		{"an end with code 0 is held", []message{exit(1, 20, 20, 0)}, 0, ""},
+		{"and released", []message{exit(1, 20, 20, 0)}, 1, "end 20 with 0 at 101"},
 		{"an exec after it: a thread took the leader's place", []message{exit(1, 20, 20, 0), execMessage(2, 20)}, 999, "exec 20 at 102"},
 		{"the exec of another process does not matter", []message{exit(1, 20, 20, 0), execMessage(2, 21)}, 999, "exec 21 at 102; end 20 with 0 at 101"},
 		{"a fork that uses the pid again comes after the end", []message{exit(1, 20, 20, 0), fork(2, 10, 20, 20)}, 0, "end 20 with 0 at 101; fork 20 of 10 at 102"},
@@ -82,6 +83,32 @@ func TestProcConnectorTake(t *testing.T) {
 				t.Errorf("changes = %q, want %q", text, tt.want)
 			}
 		})
+	}
+}
+
+// The clock is set back by an hour while exits are held: neither they nor those
+// after them wait for that hour.
+func TestProcConnectorHoldsThroughAClockStep(t *testing.T) {
+	p := &procConnector{offset: 7200e9}
+	changes := p.take(nil, exit(1e9, 20, 20, 0))
+	p.offset -= 3600e9
+	changes = p.take(changes, exit(2e9, 21, 21, 0))
+	changes = p.release(changes, 2e9)
+	if len(p.held) != 0 || len(changes) != 2 {
+		t.Fatalf("after the hold %d exits are told and %d held; want 2 and 0", len(changes), len(p.held))
+	}
+	for i, want := range []int64{3601e9, 3602e9} { // by the clock as it is now
+		if got := changes[i].Time; got != want {
+			t.Errorf("exit %d is stamped %d; want %d", i, got, want)
+		}
+	}
+}
+
+func TestProcConnectorClock(t *testing.T) {
+	var p procConnector
+	mono := p.setClock()
+	if wall := time.Now().UnixNano(); mono+p.offset > wall+1e9 || mono+p.offset < wall-60e9 {
+		t.Errorf("the monotonic clock and its offset make %d; the wall clock says %d", mono+p.offset, wall)
 	}
 }
 

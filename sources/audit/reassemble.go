@@ -175,6 +175,12 @@ func (a *Reassembler) addBounded(g *Group, r Record) {
 			r.Enriched = r.Enriched[:l-len(r.Body)]
 		}
 	}
+	if r.Type == TypeExecve && len(g.own.buf)+len(r.Body)+len(r.Enriched) > a.limits.EventBytes {
+		if n := g.dropMiddle(a.limits.EventBytes/2, a.limits.EventBytes/4*3); n > 0 {
+			g.Flags |= event.Truncated
+			a.stats.CutRecords += uint64(n)
+		}
+	}
 	// EOE is taken always: it ends the event.
 	if r.Type != TypeEOE && (len(g.own.buf)+len(r.Body)+len(r.Enriched) > a.limits.EventBytes ||
 		len(g.Records) >= a.limits.AllRecords ||

@@ -83,7 +83,11 @@ func removeUndoFile(path string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove undo file: %w", err)
 	}
-	return syncDir(filepath.Dir(path))
+	err := syncDir(filepath.Dir(path))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // somebody removed the whole folder
+	}
+	return err
 }
 
 // syncDir makes a rename or removal in dir last.
