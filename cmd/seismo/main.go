@@ -152,7 +152,7 @@ data, 3 wrong arguments or configuration, 4 missing privilege, 5 already running
 func exactArgs(n int, what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) != n {
-			return fail(exitUsage, "%s needs %s; \"%s --help\" shows how", cmd.CommandPath(), what, cmd.CommandPath())
+			return fail(exitUsage, "%s needs %s; \"%s --help\" shows how", cmd.Name(), what, cmd.CommandPath())
 		}
 		return nil
 	}
@@ -160,14 +160,14 @@ func exactArgs(n int, what string) cobra.PositionalArgs {
 
 func someArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
-		return fail(exitUsage, "%s needs at least one file or folder; \"%s --help\" shows how", cmd.CommandPath(), cmd.CommandPath())
+		return fail(exitUsage, "%s needs at least one file or folder; \"%s --help\" shows how", cmd.Name(), cmd.CommandPath())
 	}
 	return nil
 }
 
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return fail(exitUsage, "%s takes no argument %q; \"%s --help\" shows how", cmd.CommandPath(), args[0], cmd.CommandPath())
+		return fail(exitUsage, "%s takes no argument %q; \"%s --help\" shows how", cmd.Name(), args[0], cmd.CommandPath())
 	}
 	return nil
 }

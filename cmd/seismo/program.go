@@ -36,7 +36,9 @@ func loadProgram(cmd *cobra.Command, path string) (*engine.Program, string, erro
 		bin := pathsOf(cmd).Signals
 		if _, err := os.Stat(bin); err == nil {
 			path = bin
-		} else if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
+		} else if errors.Is(err, fs.ErrPermission) {
+			fmt.Fprintf(cmd.ErrOrStderr(), "seismo: %s can not be read: the shipped signals are used (--signals names others)\n", bin)
+		} else if !errors.Is(err, fs.ErrNotExist) {
 			return nil, "", err
 		}
 	}

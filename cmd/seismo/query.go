@@ -39,6 +39,9 @@ record_events, combined_events, signal_matches, signal_counts and losses
 			if asJSON && asCSV {
 				return fail(exitUsage, "--json and --csv exclude each other")
 			}
+			if limit < 0 || timeout < 0 {
+				return fail(exitUsage, "--limit %d --timeout %v: a number of rows is not negative, nor a time", limit, timeout)
+			}
 			if db == "" {
 				db = pathsOf(cmd).Database
 			}

@@ -35,13 +35,17 @@ func newRecord() *cobra.Command {
 file changes go into HOME/monitor.db, with the signals that fired and why. It takes
 the kernel's audit role, adds audit rules with the key "seismo", and puts rules and
 settings back when it ends; what a recorder left that was killed is put back by the
-next start. It needs the capabilities CAP_AUDIT_CONTROL and CAP_AUDIT_READ.`,
+next start. It needs the capability CAP_AUDIT_CONTROL, and
+CAP_NET_ADMIN to see forks and the ends of processes.`,
 		Example: "  sudo seismo record\n  sudo seismo record --home ./var --watch --for 20s",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			// A pipe that is closed must not end a recorder, which has audit rules
 			// to take back; a write to it fails instead.
 			signal.Ignore(syscall.SIGPIPE)
+			if duration < 0 {
+				return fail(exitUsage, "--for %v: a length of time is not negative", duration)
+			}
 			paths := pathsOf(cmd)
 			c, err := config.Load(paths.Settings)
 			if err != nil {
@@ -73,7 +77,7 @@ next start. It needs the capabilities CAP_AUDIT_CONTROL and CAP_AUDIT_READ.`,
 	cmd.Flags().StringVar(&signalsPath, "signals", "", signalsUsage)
 	cmd.Flags().BoolVar(&watch, "watch", false, "print what is recorded, at most 15 events a second, and every match")
 	cmd.Flags().DurationVar(&duration, "for", 0, "stop after this time; 0 means never")
-	cmd.Flags().BoolVar(&fallback, "or-replay", false, "without the privilege to record, replay the shipped fixtures into HOME/monitor.db instead")
+	cmd.Flags().BoolVar(&fallback, "or-replay", false, "without the privilege to record, replay the shipped fixtures into HOME/fixtures/monitor.db instead")
 	return cmd
 }
 
@@ -108,6 +112,11 @@ func replayInstead(cmd *cobra.Command, cause error, home, signalsPath string) er
 		}
 	} else if err != nil {
 		return err
+	}
+	for _, suffix := range []string{"", "-wal", "-shm"} { // an earlier replay: nobody has it open
+		if err := os.Remove(filepath.Join(dir, "monitor.db"+suffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
 	if err := replayFixtures(cmd, filepath.Join(dir, "monitor.db"), signalsPath); err != nil {
 		return err

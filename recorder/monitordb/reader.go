@@ -151,12 +151,12 @@ type Status struct {
 	Stats            Stats // the latest row; zero if there is none
 	Kinds            []KindCount
 	Processes        int64
-	Signals          int64 // definitions that are active
-	Matches          int64 // all that fired
-	StoredMatches    int64 // those of them that have a row
-	Losses           int64 // rows
-	LatestLoss       string
-	LatestLossTime   int64 // its end, Unix time in nanoseconds
+	Signals          int64  // definitions that are active
+	Matches          int64  // all that fired
+	StoredMatches    int64  // those of them that have a row
+	Losses           int64  // rows of the view losses
+	LatestLoss       string // the one noted last; of matches over a limit only where there is no other
+	LatestLossTime   int64  // its end, Unix time in nanoseconds
 	LatestLossDetail string
 }
 
@@ -212,7 +212,8 @@ func (s *Status) read(ctx context.Context, tx *sql.Tx) error {
 		row("SELECT ifnull(max(id), 0) FROM proc", &s.Processes),
 		row("SELECT count(*) FROM signal_definition WHERE active", &s.Signals),
 		row("SELECT ifnull(sum(matches), 0), ifnull(sum(stored), 0) FROM signal_count", &s.Matches, &s.StoredMatches),
-		row("SELECT count(*) FROM loss", &s.Losses),
+		row("SELECT count(*) FROM losses", &s.Losses),
+		row("SELECT reason, end_time_raw * 1000000, ifnull(detail, '') FROM losses ORDER BY end_time_raw DESC LIMIT 1", &s.LatestLoss, &s.LatestLossTime, &s.LatestLossDetail),
 		row("SELECT reason, until, ifnull(detail, '') FROM loss ORDER BY id DESC LIMIT 1", &s.LatestLoss, &s.LatestLossTime, &s.LatestLossDetail),
 	)
 	if err != nil {

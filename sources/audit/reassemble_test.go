@@ -239,6 +239,46 @@ func TestReassemblerKeepsLongExecve(t *testing.T) {
 	}
 }
 
+// Of arguments that are too long for the memory of one event, the head and the
+// tail are kept, up to the event that is made of them.
+func TestReassemblerKeepsTheTailOfHugeArguments(t *testing.T) {
+	a, d, b := NewReassembler(Limits{}), NewDecoder(DecodeOptions{}), event.NewBatch(1)
+	push := func(typ uint16, body string) {
+		h, r, err := ParsePayload(typ, []byte("audit(1.000:9): "+body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Push(h, r, 0)
+	}
+	push(TypeSyscall, `arch=c000003e syscall=59 success=yes exit=0 a0=1 a1=2 a2=3 a3=4 items=0 ppid=1 pid=2 auid=0 uid=0 gid=0 euid=0 suid=0 fsuid=0 egid=0 sgid=0 fsgid=0 tty=pts0 ses=1 comm="sh" exe="/bin/sh" key=(null)`)
+	const padding = 600
+	push(TypeExecve, fmt.Sprintf(`argc=%d a0="sh"`, padding+3))
+	for i := range padding {
+		push(TypeExecve, fmt.Sprintf(`a%d="%s"`, i+1, strings.Repeat("x", 7000)))
+	}
+	push(TypeExecve, fmt.Sprintf(`a%d="-c" a%d="payload%s"`, padding+1, padding+2, strings.Repeat("y", 6000)))
+	push(TypeEOE, "")
+	g := a.Pop()
+	if g == nil {
+		t.Fatal("no group came out")
+	}
+	if got := g.held(); got > 4<<20 {
+		t.Errorf("the group holds %d bytes; want little more than the limit of 1 MiB", got)
+	}
+	d.Decode(g, b)
+	e := b.Events()[0]
+	line, _ := e.Text(event.ProcessCommandLine)
+	if !bytes.HasPrefix(line, []byte("sh xxx")) || !bytes.Contains(line, []byte("x -c payloadyyy")) {
+		t.Errorf("the command line begins %.20q and ends %.20q; want sh, padding, -c and the payload", line, line[max(0, len(line)-20):])
+	}
+	if want := event.Truncated | event.Incomplete; e.Flags&want != want {
+		t.Errorf("flags %v; want truncated and incomplete", e.Flags)
+	}
+	if a.Stats().CutRecords == 0 {
+		t.Error("no record is counted as cut")
+	}
+}
+
 // The memory of all open events is bounded, and what is emitted for it counts.
 func TestReassemblerTotalBytes(t *testing.T) {
 	s := &script{t: t, a: NewReassembler(Limits{TotalBytes: 100 << 10})}

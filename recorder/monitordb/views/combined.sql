@@ -5,7 +5,7 @@
 CREATE VIEW combined_events AS
 SELECT
   p.event AS id, 'process' AS type, 'create' AS operation,
-  c.line AS detail,
+  CAST(c.line AS TEXT) AS detail,
   p.id AS process_table_id, p.pid AS pid, xd.s || x.name AS process_path, x.name AS process_name,
   pi.user_name AS user_name, pi.group_name AS group_name,
   strftime('%Y-%m-%d %H:%M:%S', p.event / 1000000, 'unixepoch') || printf('.%03d', p.event / 1000 % 1000) AS timestamp,
@@ -123,7 +123,7 @@ LEFT JOIN str n ON n.id = t.name
 UNION ALL
 SELECT
   t.id AS id, 'dns' AS type, o.name AS operation,
-  q.s AS detail,
+  CAST(q.s AS TEXT) AS detail,
   t.proc AS process_table_id, p.pid AS pid, xd.s || x.name AS process_path, x.name AS process_name,
   pi.user_name AS user_name, pi.group_name AS group_name,
   strftime('%Y-%m-%d %H:%M:%S', t.id / 1000000, 'unixepoch') || printf('.%03d', t.id / 1000 % 1000) AS timestamp,
