@@ -37,6 +37,8 @@ const (
 	exitUsage    = 3 // wrong arguments or configuration
 	exitDenied   = 4 // a privilege is missing
 	exitRunning  = 5 // already running
+
+	exitInterrupted = 130 // as a shell says of a program that SIGINT ended
 )
 
 // failure is an error with an exit code. A failure without text was said
@@ -78,6 +80,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	code := exitCode(err)
 	var diags signals.Diagnostics
 	switch {
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		fmt.Fprintln(stderr, "seismo: interrupted")
+		return exitInterrupted
 	case errors.As(err, &diags):
 		diags.Write(stderr, "seismo")
 	case err.Error() != "":

@@ -65,13 +65,17 @@ func Run(ctx context.Context, o Options) (err error) {
 	}
 	defer unlock()
 	undo := o.Paths.Undo
-	if err := undoLeftOver(undo, o.Log); err != nil {
+	if err := undoAll(undoPlace, undo, o.Log); err != nil {
 		return err
 	}
 	defer func() {
 		// Whatever ends this function, a panic included, the kernel gets its
 		// settings back; after a regular end there is nothing left to do.
-		err = errors.Join(err, undoLeftOver(undo, o.Log))
+		undoErr := undoLeftOver(undo, o.Log)
+		if undoErr == nil {
+			forgetPlace(undoPlace, undo)
+		}
+		err = errors.Join(err, undoErr)
 	}()
 
 	db, err := monitordb.Open(o.Paths.Database, monitordb.Options{MatchesPerProcess: o.Config.RecordSignalMatches})

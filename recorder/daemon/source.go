@@ -3,10 +3,7 @@
 package daemon
 
 import (
-	"fmt"
 	"path/filepath"
-
-	"github.com/rs/zerolog"
 
 	"seismo/recorder"
 	"seismo/sources/audit"
@@ -35,17 +32,4 @@ func openSource(l *life) (recorder.Source, error) {
 		l.Log.Warn().Msg(w)
 	}
 	return k, nil
-}
-
-// undoLeftOver puts back what the undo file at path says was changed in the
-// kernel, if there is one.
-func undoLeftOver(path string, log zerolog.Logger) error {
-	report, err := audit.Undo(path)
-	if err != nil {
-		return fmt.Errorf("put the audit settings back (%s): %w", path, err)
-	}
-	if !report.Nothing {
-		log.Warn().Str("done", report.String()).Msg("an earlier recorder ended without putting the audit settings back; they are back now")
-	}
-	return nil
 }

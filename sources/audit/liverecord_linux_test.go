@@ -266,6 +266,25 @@ func TestLiveRecordKilled(t *testing.T) {
 	}
 }
 
+// The same where the next recorder records into another home folder: there is one
+// kernel.
+func TestLiveRecordKilledElsewhere(t *testing.T) {
+	o := live(t)
+	p, other := newProduct(t, o), newProduct(t, o)
+	before := mustState(t).String()
+	p.record().stop(sys.SIGKILL)
+	r := other.record()
+	if code := r.stop(os.Interrupt); code != 0 {
+		t.Fatalf("exit code %d; want 0\n%s", code, &r.log)
+	}
+	if !strings.Contains(r.log.String(), "without putting the audit settings back") {
+		t.Errorf("the second recorder did not say what it put right:\n%s", &r.log)
+	}
+	if got := mustState(t).String(); got != before {
+		t.Errorf("audit state after the second recorder:\n%s\nwant as before:\n%s", got, before)
+	}
+}
+
 // waitFor waits until the count that sql gives is not 0.
 func (p *product) waitFor(sql string) {
 	p.t.Helper()
