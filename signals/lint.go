@@ -48,6 +48,7 @@ func (l *linter) warn(pos Position, width int, hint, format string, args ...any)
 func (l *linter) expr(e *Expr, negate, group bool) {
 	switch e.Op {
 	case ExprTerm:
+		l.wildcards(e.Term)
 		return
 	case ExprNot:
 		l.expr(e.Kids[0], !negate, group)
@@ -66,6 +67,25 @@ func (l *linter) expr(e *Expr, negate, group bool) {
 	}
 	for _, p := range parts {
 		l.expr(p.expr, p.negate, group)
+	}
+}
+
+// wildcards names values that look like patterns: here a star is a star. Values
+// of command lines are left out, where shells put them.
+func (l *linter) wildcards(t *TermExpr) {
+	if t.Field == event.ProcessCommandLine || t.Field == event.ProcessArgs || t.Own {
+		return
+	}
+	seen := map[string]bool{}
+	for _, v := range t.Values {
+		if folded := strings.ToLower(v.Text); !t.Cased && seen[folded] {
+			l.warn(v.Pos, v.width, "", "%s stands twice in the list", quote(v.Text))
+		} else {
+			seen[folded] = true
+		}
+		if strings.HasPrefix(v.Text, "*") || strings.HasSuffix(v.Text, "*") {
+			l.warn(v.Pos, v.width, "write begins with, ends with or contains, without the *", "%s is no pattern: the * must stand in the value itself", quote(v.Text))
+		}
 	}
 }
 
