@@ -5,6 +5,7 @@
 package audit
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -208,9 +209,20 @@ func (k *Kernel) push(m message, since time.Duration) {
 		k.echoes++
 		return
 	}
+	if !k.closed && isRuleRemoval(m) {
+		k.lose(event.Loss{From: h.Time, To: h.Time, Reason: event.LossNotSeen, Count: 1, Unit: "times",
+			Detail: "an audit rule of ours was removed, by somebody else or with its folder: what it asked for is no longer seen"})
+	}
 	k.lastRecord = max(k.lastRecord, h.Time)
 	k.lastPush = k.began.Add(since)
 	k.reassembler.Push(h, r, since)
+}
+
+// isRuleRemoval reports whether m tells that a rule with our key was removed
+// (kernel/auditfilter.c, audit_log_rule_change; kernel/audit_tree.c).
+func isRuleRemoval(m message) bool {
+	return m.typ == unix.AUDIT_CONFIG_CHANGE && bytes.Contains(m.data, []byte(" op=remove_rule ")) &&
+		bytes.Contains(m.data, []byte(` key="`+RuleKey+`" `))
 }
 
 // missing returns how many events are newly known to be missing before the one

@@ -418,45 +418,6 @@ func TestStartTicks(t *testing.T) {
 	}
 }
 
-// A live kernel numbers without a break: however far the numbers jump while the
-// recorder stands still, what lies between is missing.
-func TestKernelCountsEveryMissingSerial(t *testing.T) {
-	for _, jump := range []uint64{1, 2, 5000, maxGap + 1, 10 * maxGap} {
-		var k Kernel
-		now := int64(1e18)
-		missing := k.missing(Header{Serial: 7, Time: now})
-		missing += k.missing(Header{Serial: 7 + jump, Time: now + 1})
-		missing += k.gaps.Settle()
-		if missing != jump-1 {
-			t.Errorf("serials 7 and %d: %d are missing; want %d", 7+jump, missing, jump-1)
-		}
-	}
-}
-
-func TestIsEcho(t *testing.T) {
-	var k Kernel
-	own := fmt.Sprintf("audit(1.000:5): pid=%d uid=0 auid=0 ses=1 msg='seismo: end of recording'", os.Getpid())
-	tests := []struct {
-		name string
-		typ  uint16
-		text string
-		want bool
-	}{
-		{"our own", echoType, own, true},
-		{"of another process", echoType, strings.Replace(own, "pid=", "pid=1", 1), false},
-		{"that names us in its text", echoType, "audit(1.000:5): pid=1 uid=0 msg='" + own + "'", false},
-		{"of another type", 1105, own, false},
-		{"with another text", echoType, strings.Replace(own, "end", "start", 1), false},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			if got := k.isEcho(message{typ: tt.typ, data: []byte(tt.text)}); got != tt.want {
-				t.Errorf("isEcho(%d, %q) = %v; want %v", tt.typ, tt.text, got, tt.want)
-			}
-		})
-	}
-}
-
 func TestLostSince(t *testing.T) {
 	tests := []struct {
 		name        string
