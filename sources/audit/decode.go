@@ -225,7 +225,11 @@ func (d *Decoder) decodeCall(b *event.Batch, c call) *event.Event {
 		}
 	case actConnect:
 		return d.decodeNetwork(b, c)
-	case actBind, actListen, actAccept:
+	case actBind, actListen:
+		if ok && !d.otherTells(c.act) {
+			return d.decodeNetwork(b, c)
+		}
+	case actAccept:
 		if ok {
 			return d.decodeNetwork(b, c)
 		}

@@ -209,13 +209,49 @@ func TestSocketProtocol(t *testing.T) {
 	for _, v := range views {
 		got = append(got, v.op+" "+v.fields["network.protocol"]+" "+v.fields["network.address"]+":"+v.fields["network.port"])
 	}
-	want := []string{"connect udp 127.0.0.1:80", "connect udp 127.0.0.1:80", "connect tcp 127.0.0.1:80", "listen tcp 127.0.0.1:80", "listen tcp 127.0.0.1:80"}
+	want := []string{"connect udp 127.0.0.1:80", "connect udp 127.0.0.1:80", "connect tcp 127.0.0.1:80", "call  :", "listen tcp 127.0.0.1:80"}
 	if !slices.Equal(got, want) {
 		t.Errorf("events %q, want %q", got, want)
 	}
 	o.Decode = audit.DecodeOptions{Protocol: func(pid, fd int32) (string, bool) { return "sctp", pid == 20 && fd == 4 }}
 	if views, _, _ = readAll(t, strings.NewReader(text), o); len(views) != 7 || views[1].fields["network.protocol"] != "sctp" {
 		t.Errorf("%d events, protocol %q; want 7, sctp", len(views), views[1].fields["network.protocol"])
+	}
+}
+
+// A socket that waits for others makes one listen event, not two: at listen where
+// there are connections, at bind where there are none or the protocol is not known.
+func TestListenIsToldOnce(t *testing.T) {
+	at := func(serial int, records string) string {
+		return strings.ReplaceAll(records, ":77)", fmt.Sprintf(":%d)", serial))
+	}
+	const inet, unix = "SOCKADDR saddr=020000507F0000010000000000000000", "SOCKADDR saddr=01002F746D702F7300"
+	socket := func(typ string) string { return at(1, lines(syscall(41, "yes", 4, "2", typ))) }
+	bind := func(saddr string) string { return at(2, lines(syscall(49, "yes", 0, "4"), saddr)) }
+	listen := at(3, lines(syscall(50, "yes", 0, "4")))
+	for _, tt := range []struct{ name, text, want string }{
+		{"tcp", socket("1") + bind(inet) + listen, "call bind; listen tcp 127.0.0.1:80"},
+		{"a tcp client that binds", socket("1") + bind(inet), "call bind"},
+		{"udp", socket("2") + bind(inet), "listen udp 127.0.0.1:80"},
+		{"unix", bind(unix) + listen, "listen unix /tmp/s; call listen"},
+		{"a socket made before the recording", bind(inet) + listen, "listen 127.0.0.1:80; call listen"},
+		{"a listen alone", listen, "listen"},
+		{"a descriptor used again", bind(unix) + socket("1") + listen, "listen unix /tmp/s; listen tcp"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			views, _, _ := readAll(t, strings.NewReader(tt.text), audit.StreamOptions{Decode: audit.DecodeOptions{SocketsSilent: true}})
+			var got []string
+			for _, v := range views {
+				end := v.fields["network.path"] + v.fields["network.address"]
+				if port := v.fields["network.port"]; port != "" {
+					end += ":" + port
+				}
+				got = append(got, strings.Join(strings.Fields(v.op+" "+v.fields["network.protocol"]+" "+v.fields["syscall.name"]+" "+end), " "))
+			}
+			if text := strings.Join(got, "; "); text != tt.want {
+				t.Errorf("events %q, want %q", text, tt.want)
+			}
+		})
 	}
 }
 

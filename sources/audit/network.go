@@ -35,10 +35,7 @@ func (d *Decoder) decodeNetwork(b *event.Batch, c call) *event.Event {
 	} else if d.who.has&hasExit != 0 {
 		e.SetInt(event.NetworkResult, d.who.exit)
 	}
-	var known *socket
-	if hasFD {
-		known = d.sockets.find(d.host, d.who.pid, d.who.ppid, fd)
-	}
+	known := d.socketAt(fd, hasFD)
 	d.setProtocol(e, known, fd, hasFD)
 	if c.act == actListen {
 		if known != nil && known.local.IsValid() {
@@ -46,19 +43,58 @@ func (d *Decoder) decodeNetwork(b *event.Batch, c call) *event.Event {
 		}
 		return e
 	}
+	if c.act == actBind && hasFD {
+		d.noteBind(fd).told = true
+	}
 	if !d.hasSock {
 		return e
 	}
 	switch d.sock.Family {
 	case FamilyInet, FamilyInet6:
 		d.setEnd(e, d.sock.Addr, c.act)
-		if c.act == actBind && hasFD {
-			d.sockets.note(d.host, d.who.pid, fd).local = d.sock.Addr
-		}
 	case FamilyUnix:
 		d.setSocketPath(e)
 	}
 	return e
+}
+
+// socketAt returns what is remembered of a descriptor; nil if nothing is.
+func (d *Decoder) socketAt(fd int32, hasFD bool) *socket {
+	if !hasFD {
+		return nil
+	}
+	return d.sockets.find(d.host, d.who.pid, d.who.ppid, fd)
+}
+
+// otherTells reports whether act, a bind or listen, is the one of the two that
+// makes no network event: a socket that waits for others makes one, not two. It
+// is made at listen for the protocols that have connections, since a client may
+// bind too; at bind for the others, which take what comes from then on, and where
+// the protocol is not known.
+func (d *Decoder) otherTells(act action) bool {
+	fd, hasFD := d.descriptorOfSocket()
+	known := d.socketAt(fd, hasFD)
+	if known == nil {
+		return false
+	}
+	if act == actListen {
+		return known.told
+	}
+	switch known.protocol {
+	case "tcp", "mptcp", "sctp":
+		d.noteBind(fd)
+		return true
+	}
+	return false
+}
+
+// noteBind remembers where bind put a socket.
+func (d *Decoder) noteBind(fd int32) *socket {
+	s := d.sockets.note(d.host, d.who.pid, fd)
+	if d.hasSock && (d.sock.Family == FamilyInet || d.sock.Family == FamilyInet6) {
+		s.local = d.sock.Addr
+	}
+	return s
 }
 
 // setEnd sets the addresses: the remote end, or for a listening socket the local one.
@@ -175,7 +211,7 @@ func (d *Decoder) noteSocket() {
 	}
 	s := d.sockets.note(d.host, w.pid, int32(w.exit))
 	s.protocol = protocolOf(w.arg(0), w.arg(1)&0xffffffff, w.arg(2)&0xffffffff)
-	s.local = netip.AddrPort{}
+	s.local, s.told = netip.AddrPort{}, false
 }
 
 // maxSockets bounds the sockets that are remembered: a place for each hash of
@@ -194,6 +230,7 @@ type socket struct {
 	used     bool
 	protocol string
 	local    netip.AddrPort // where bind put it
+	told     bool           // its bind made an event
 }
 
 func (t *sockets) place(host string, pid int64, fd int32) *socket {
