@@ -96,8 +96,12 @@ type Recorder struct {
 	oldest  time.Time      // when the first of pending came
 	unsaid  []event.Loss   // what could not be written, to be told with the next write
 	failing bool           // the last write was given up
-	broken  atomic.Bool    // nobody judges and writes any more
-	weight  int64          // of pending, see weightOf
+
+	sweeps   int    // looks at /proc that are still due, see sweepAgain
+	platform string // of the batches
+
+	broken atomic.Bool // nobody judges and writes any more
+	weight int64       // of pending, see weightOf
 
 	assembled, stored, dropped, filtered, tagged, tags, writes atomic.Uint64
 	inFlight, inFlightWeight                                   atomic.Int64
@@ -274,7 +278,12 @@ func (r *Recorder) work(ctx context.Context) error {
 		case <-due.C:
 		case <-expire.C:
 			if r.cfg.Live {
+				waited := len(r.pending) > 0
 				r.expire(time.Now().UnixNano())
+				r.sweepAgain()
+				if !waited && len(r.pending) > 0 {
+					due.Reset(r.cfg.BatchDelay)
+				}
 			}
 			continue
 		}
@@ -288,6 +297,7 @@ func (r *Recorder) work(ctx context.Context) error {
 func (r *Recorder) judge(b *event.Batch) {
 	r.cfg.Table.Apply(b)
 	if b.Sweep && r.cfg.Live {
+		r.sweeps, r.platform = sweepsAfterLoss, b.Platform
 		if _, err := r.cfg.Table.Sweep(b, time.Now().UnixNano()); err != nil {
 			now := time.Now().UnixNano()
 			b.Losses = append(b.Losses, event.Loss{From: now, To: now, Reason: event.LossProcesses, Kind: event.KindProcess,
@@ -316,6 +326,27 @@ func (r *Recorder) expire(now int64) {
 	r.cfg.Table.Expire(now, &b)
 	if len(b.Losses) > 0 {
 		r.take(&b, 0)
+	}
+}
+
+// sweepsAfterLoss is how often /proc is looked at again after forks or exits were
+// missed, once an expireEvery: records of processes that have ended since may
+// still wait to be read, and would make them look as if they ran.
+const sweepsAfterLoss = 3
+
+// sweepAgain does one of the looks that are due.
+func (r *Recorder) sweepAgain() {
+	if r.sweeps == 0 {
+		return
+	}
+	left := r.sweeps - 1
+	b := event.NewBatch(16)
+	b.Sweep, b.Platform = true, r.platform
+	r.judge(b)
+	r.sweeps = left
+	if b.Len() > 0 || len(b.Losses) > 0 {
+		r.inFlight.Add(int64(b.Len())) // flush takes them off again
+		r.take(b, 0)
 	}
 }
 

@@ -34,6 +34,7 @@ type step struct {
 	err    error
 	text   int  // bytes of a path in each event
 	block  bool // until the source is closed
+	sweep  bool // forks or exits were missed
 }
 
 func newScript(steps ...step) *script { return &script{steps: steps, closed: make(chan struct{})} }
@@ -54,6 +55,7 @@ func (s *script) Read(ctx context.Context, b *event.Batch) error {
 	}
 	s.steps = s.steps[1:]
 	time.Sleep(st.wait)
+	b.Sweep = st.sweep
 	for range st.events {
 		s.mu.Lock()
 		s.given++
@@ -81,15 +83,24 @@ func (s *script) Close() error { s.once.Do(func() { close(s.closed) }); return n
 
 // table ties nothing to nothing; with end it makes one end event for each batch,
 // as the process table does.
-type table struct{ end bool }
+type table struct {
+	end   bool
+	swept *int // counts the sweeps, each of which ends a process
+}
 
 func (t table) Apply(b *event.Batch) {
 	if t.end {
 		b.Add(event.KindProcess, event.OpEnd)
 	}
 }
-func (table) Expire(int64, *event.Batch)             {}
-func (table) Sweep(*event.Batch, int64) (int, error) { return 0, nil }
+func (table) Expire(int64, *event.Batch) {}
+func (t table) Sweep(b *event.Batch, _ int64) (int, error) {
+	if t.swept != nil {
+		*t.swept++
+		b.Add(event.KindProcess, event.OpEnd)
+	}
+	return 1, nil
+}
 
 // sink notes what it is given, and fails as often as fail says.
 type sink struct {
@@ -239,6 +250,22 @@ func TestAWriteThatFailsIsTriedAgain(t *testing.T) {
 		if s := r.Stats(); s.Stored != 4 || s.Dropped != 0 {
 			t.Errorf("stats %+v; want 4 stored and none dropped", s)
 		}
+	})
+}
+
+func TestAfterMissedForksAndExitsProcIsLookedAtMoreThanOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		swept := 0
+		k := &sink{}
+		r := newRecorder(t, recorder.Config{Source: newScript(step{events: 1, sweep: true}, step{wait: 2 * time.Minute}), Sinks: []recorder.Sink{k},
+			Table: table{swept: &swept}, BatchDelay: time.Second, Live: true})
+		if err := r.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if want := []int{2, 1, 1, 1}; swept != 4 || !slices.Equal(k.writes, want) {
+			t.Errorf("%d sweeps, events of each write %v; want 4 sweeps and %v", swept, k.writes, want)
+		}
+		ledger(t, r.Stats())
 	})
 }
 

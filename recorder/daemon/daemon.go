@@ -121,7 +121,7 @@ func (l *life) record(ctx context.Context) error {
 	}
 	table := process.NewTable(process.Options{Host: host.machineID, Boot: host.boot, Live: true, ProcFS: os.DirFS("/proc"),
 		Users: process.NewUsers(os.DirFS("/etc")), Expiry: l.Config.ProcessExpiration, Known: l.known})
-	sinks := []recorder.Sink{l.db}
+	sinks := []recorder.Sink{l.db, newLossLog(l.Log, time.Now)}
 	if l.Watch != nil {
 		sinks = append(sinks, &watch{to: l.Watch, log: l.Log})
 	}
@@ -181,9 +181,12 @@ func (l *life) loop(ctx context.Context) error {
 const statsEvery = 5 * time.Second
 
 func (l *life) keepStats(ctx context.Context) {
-	tick := time.NewTicker(statsEvery)
+	tick := time.NewTicker(time.Second) // the first events are to be seen soon
 	defer tick.Stop()
-	for {
+	for n := 0; ; n++ {
+		if n == 2 {
+			tick.Reset(statsEvery)
+		}
 		if err := l.writeStats(ctx); err != nil && ctx.Err() == nil {
 			l.Log.Error().Err(err).Msg("the figures could not be written")
 		}

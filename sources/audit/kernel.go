@@ -21,11 +21,11 @@ var (
 	// ErrPrivilege: a capability is missing.
 	ErrPrivilege = errors.New("missing privilege")
 	// ErrHeld: another process receives the kernel's records.
-	ErrHeld = errors.New("the audit role is held by another process")
+	ErrHeld = errors.New("only one process can receive the records")
 	// ErrImmutable: auditing is locked (auditctl -e 2) until the next boot.
 	ErrImmutable = errors.New("the audit configuration is locked until the next boot")
 	// ErrForeign: auditing is on with the rules of somebody else.
-	ErrForeign = errors.New("auditing is in use by others")
+	ErrForeign = errors.New("auditing is in use by others (auditd?); stop them first")
 	// ErrReplaced: another process asked for the role, or took it.
 	ErrReplaced = errors.New("the audit role is given up to another process")
 	// ErrRunning: the recorder that the undo file belongs to still runs.

@@ -141,7 +141,7 @@ func (k *Kernel) takeHold(o KernelOptions) error {
 	}
 	k.status.lost = st.Lost
 	if st.settings[settingEnabled] == 0 {
-		k.warnings = append(k.warnings, "processes that were started before auditing was first switched on in this boot leave no records")
+		k.warnings = append(k.warnings, "processes that were started before auditing was first switched on in this boot leave no records; start the kernel with audit=1 to have them")
 	}
 	present, err := k.control.Rules()
 	if err != nil {
@@ -220,7 +220,7 @@ func heldByOther(st auditStatus) error {
 	if _, alive := startTicks(int(st.PID)); !alive {
 		return nil
 	}
-	return fmt.Errorf("take the audit role: process %d (%s) has it: %w", st.PID, processName(st.PID), ErrHeld)
+	return fmt.Errorf("take the audit role: process %d (%s) has it, end that first: %w", st.PID, processName(st.PID), ErrHeld)
 }
 
 // abandon gives up what a failed OpenKernel has begun.
