@@ -4,8 +4,10 @@ package audit_test
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"seismo/internal/event"
@@ -15,26 +17,38 @@ import (
 // BenchmarkDecode takes recorded logs from lines to events: parse, reassemble,
 // decode. demand=none is what the recorder does where no signal names an own
 // field, demand=all what a replay that prints everything does. events=six are the
-// execs of exec.log, with SYSCALL, EXECVE, CWD, two PATHs and PROCTITLE.
+// execs of a recorded log, with SYSCALL, EXECVE, CWD, two PATHs and PROCTITLE;
+// events=recorded is that log whole; events=stream, where the test material is
+// there, execs and connects of two programs at full speed, interleaved.
 func BenchmarkDecode(b *testing.B) {
-	dir := corpusDir(b, "linux-audit-live")
-	stream := readLines(b, filepath.Join(dir, "_stream-exec-conn.log"), nil)
-	six := readLines(b, filepath.Join(dir, "exec.log"), func(line []byte) bool {
-		return (bytes.Contains(line, []byte(":333573)")) || bytes.Contains(line, []byte(":333574)"))) &&
-			!bytes.Contains(line, []byte("type=BPRM_FCAPS"))
-	})
-	for _, log := range []struct {
-		name  string
-		lines [][]byte
-	}{{"stream", stream}, {"six", six}} {
-		for _, all := range []bool{false, true} {
-			name := "events=" + log.name + "/demand=none"
-			if all {
-				name = "events=" + log.name + "/demand=all"
-			}
-			b.Run(name, func(b *testing.B) { benchmarkDecode(b, log.lines, all) })
+	logs := map[string][][]byte{"recorded": readLines(b, "testdata/recorded.log", nil)}
+	execs := map[string]bool{}
+	for _, line := range logs["recorded"] {
+		if bytes.HasPrefix(line, []byte("type=EXECVE ")) {
+			execs[serialOf(line)] = true
 		}
 	}
+	for _, line := range logs["recorded"] {
+		if execs[serialOf(line)] && !bytes.Contains(line, []byte("type=BPRM_FCAPS")) {
+			logs["six"] = append(logs["six"], line)
+		}
+	}
+	stream := filepath.Join("..", "..", "..", "shared", "corpus", "linux-audit-live", "_stream-exec-conn.log")
+	if _, err := os.Stat(stream); err == nil {
+		logs["stream"] = readLines(b, stream, nil)
+	}
+	for _, name := range slices.Sorted(maps.Keys(logs)) {
+		for _, demand := range []string{"none", "all"} {
+			b.Run("events="+name+"/demand="+demand, func(b *testing.B) { benchmarkDecode(b, logs[name], demand == "all") })
+		}
+	}
+}
+
+// serialOf returns the serial number of a record, as text.
+func serialOf(line []byte) string {
+	_, rest, _ := bytes.Cut(line, []byte(":"))
+	serial, _, _ := bytes.Cut(rest, []byte(")"))
+	return string(serial)
 }
 
 func readLines(b *testing.B, path string, keep func([]byte) bool) [][]byte {
