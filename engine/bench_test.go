@@ -108,20 +108,15 @@ func recorded(t testing.TB) *event.Batch {
 			t.Fatal(err)
 		}
 		table := process.NewTable(process.Options{})
-		src := audit.NewStream(bytes.NewReader(raw), audit.StreamOptions{Name: path, Decode: audit.DecodeOptions{Demand: event.Demand{AllOwn: true}}})
-		for b := event.NewBatch(1000); ; b.Reset() {
-			err := src.Read(context.Background(), b)
-			table.Apply(b)
-			for _, e := range b.Events() {
-				all.Take(e)
-			}
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			if err != nil {
-				t.Fatalf("read %s: %v", path, err)
-			}
+		src := audit.NewStream(bytes.NewReader(raw), audit.StreamOptions{Name: path, BatchEvents: 1 << 20,
+			Decode: audit.DecodeOptions{Demand: event.Demand{AllOwn: true}}})
+		for err == nil {
+			err = src.Read(context.Background(), all)
 		}
+		if !errors.Is(err, io.EOF) {
+			t.Fatalf("read %s: %v", path, err)
+		}
+		table.Apply(all) // those of the logs before have their processes
 	}
 	new(event.IDs).Assign(all)
 	return all

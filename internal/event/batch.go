@@ -94,35 +94,6 @@ func (b *Batch) Keep(keep func(*Event) bool) {
 	b.events = kept
 }
 
-// Take copies e, an event of another batch, to the end of b and returns the
-// copy. It serves events that are held back over a batch's end.
-func (b *Batch) Take(e *Event) *Event {
-	c := b.Add(e.Kind, e.Op)
-	from := e.batch
-	copied := *e
-	copied.batch, copied.Tags = b, c.Tags
-	for f := range copied.values {
-		if copied.text&(1<<f) != 0 {
-			copied.values[f] = b.copySpan(from, e.values[f].span()).value()
-		}
-	}
-	copied.ownFrom = uint32(len(b.own))
-	for _, p := range from.own[e.ownFrom:e.ownTo] {
-		b.own = append(b.own, ownPair{p.record, b.copySpan(from, p.key), b.copySpan(from, p.value)})
-	}
-	copied.ownTo = uint32(len(b.own))
-	copied.typesFrom = uint32(len(b.types))
-	b.types = append(b.types, from.types[e.typesFrom:e.typesTo]...)
-	copied.typesTo = uint32(len(b.types))
-	*c = copied
-	c.Tags = append(c.Tags, e.Tags...)
-	return c
-}
-
-func (b *Batch) copySpan(from *Batch, s span) span {
-	return b.put(from.arena[s.off : s.off+s.len])
-}
-
 func (b *Batch) put(v []byte) span {
 	s := span{uint32(len(b.arena)), uint32(len(v))}
 	b.arena = append(b.arena, v...)
@@ -192,10 +163,8 @@ const (
 	LossOverrun   = "overrun"     // the socket's buffer ran over (ENOBUFS)
 	LossMalformed = "malformed"   // a record could not be parsed
 	LossOversize  = "oversize"    // a record or event was cut at a limit
-	LossPending   = "pending"     // held back for its process, dropped at the cap
 	LossNotSeen   = "not_recording"
-	LossWrite     = "write_error" // a batch could not be written
-	LossMatches   = "matches_over_limit"
+	LossWrite     = "write_error"          // a batch could not be written
 	LossSetAside  = "database_set_aside"   // monitor.db could not be used; a new one was begun
 	LossProcesses = "processes_over_limit" // the process table was full: some were forgotten
 )

@@ -5,8 +5,6 @@
 
 package event
 
-import "slices"
-
 // Demand is what the loaded signals, watchlist and correlations need beyond the
 // baseline. Sources read it; nobody calls back.
 type Demand struct {
@@ -16,18 +14,6 @@ type Demand struct {
 	// AllOwn asks for every own field of every event, whatever Own says: replay
 	// prints them.
 	AllOwn bool
-}
-
-// WantsOwn reports whether the source's own field called name must be kept.
-func (d *Demand) WantsOwn(name string) bool {
-	if d.AllOwn {
-		return true
-	}
-	if len(d.Own) == 0 {
-		return false
-	}
-	_, ok := slices.BinarySearch(d.Own, name)
-	return ok
 }
 
 // Tag says that a signal fired on the event that carries it.

@@ -58,9 +58,10 @@ type Kernel struct {
 	cut       uint64         // records, of the read at hand
 	cutBefore uint64         // what the reassembler had cut when it was told last
 
-	lastRead   int64     // Unix time, nanoseconds
-	lastRecord int64     // stamp of the newest record, Unix time, nanoseconds
-	lastPush   time.Time // when a record came last
+	dirs       *dirResolver // nil if the caller resolves
+	lastRead   int64        // Unix time, nanoseconds
+	lastRecord int64        // stamp of the newest record, Unix time, nanoseconds
+	lastPush   time.Time    // when a record came last
 	status     statusWatch
 
 	statsMu   sync.Mutex
@@ -97,7 +98,8 @@ func OpenKernel(o KernelOptions) (_ *Kernel, err error) {
 	}
 	decode := o.Decode
 	if decode.ResolveDir == nil {
-		decode.ResolveDir = newDirResolver().resolve
+		k.dirs = newDirResolver()
+		decode.ResolveDir = k.dirs.resolve
 	}
 	k.decoder = NewDecoder(decode)
 	undone, err := Undo(o.UndoPath)

@@ -277,6 +277,11 @@ func (k *Kernel) decodeReady(b *event.Batch) (groups int) {
 		before := b.Len()
 		k.decoder.decodeGuarded(g, b, "kernel")
 		k.stats.Assembled += uint64(b.Len() - before)
+		if k.dirs != nil {
+			for _, e := range b.Events()[before:] {
+				k.dirs.learn(e)
+			}
+		}
 		k.reassembler.Release(g)
 		groups++
 		if k.closed && b.Full(k.batchEvents) {

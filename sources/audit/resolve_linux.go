@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"seismo/internal/event"
 )
 
 // maxDirs bounds the directories that a dirResolver remembers.
@@ -18,8 +20,8 @@ const maxDirs = 4096
 
 // dirResolver finds paths by what a process's descriptor refers to, and remembers
 // those of directories by device and inode: most processes are gone when their
-// records are read. What it remembers can be out of date once a directory above
-// was renamed; each look through a live descriptor corrects it.
+// records are read. A directory that is renamed or removed makes what is remembered
+// untrue: the decoded events tell, see learn.
 type dirResolver struct {
 	known map[dirKey]*list.Element
 	order *list.List // of *knownDir, the one used last in front
@@ -66,6 +68,30 @@ func (r *dirResolver) resolve(pid, fd int32, dev string, inode uint64) (string, 
 		return at.Value.(*knownDir).path, true
 	}
 	return "", false
+}
+
+// learn takes from a decoded event what became of directories: after a rename
+// every path that is remembered may lie below the old name, and the inode of a
+// removed one is used again.
+func (r *dirResolver) learn(e *event.Event) {
+	if e.Kind != event.KindFile || e.Op != event.OpRename && e.Op != event.OpDelete {
+		return
+	}
+	if mode, ok := e.Int(event.FileMode); !ok || mode&unix.S_IFMT != unix.S_IFDIR {
+		return
+	}
+	if e.Op == event.OpRename {
+		clear(r.known)
+		r.order.Init()
+		return
+	}
+	inode, _ := e.Int(event.FileInode)
+	for key, at := range r.known {
+		if key.inode == uint64(inode) {
+			delete(r.known, key)
+			r.order.Remove(at)
+		}
+	}
 }
 
 // deviceText writes a device as records do: major and minor in hex
