@@ -7,6 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -46,7 +48,7 @@ printed too. Records that can not be parsed are counted and skipped.`,
 	}
 	cmd.Flags().StringVar(&f.signals, "signals", "", signalsUsage)
 	cmd.Flags().StringVar(&f.format, "format", "audit", "format of the logs: "+formatList())
-	cmd.Flags().StringVar(&f.db, "db", "", "also record into this database (made if it is not there)")
+	cmd.Flags().StringVar(&f.db, "db", "", "also record into this database (made if it is not there; what it has stays)")
 	cmd.Flags().BoolVar(&f.events, "events", false, "print every event, not only the matches")
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print one JSON object for each match (with --events: each event)")
 	cmd.Flags().BoolVar(&f.failOnMatch, "fail-on-match", false, "exit with 1 if a signal fires")
@@ -66,6 +68,11 @@ func replay(cmd *cobra.Command, f replayFlags, files []string) (err error) {
 		sinks[0] = forward.New(forward.Options{W: out, Definitions: program.Definitions(), TypeName: audit.TypeName, Events: f.events})
 	}
 	ids := &event.IDs{}
+	for _, file := range files { // before anything is made or printed
+		if _, err := os.Stat(strings.TrimPrefix(file, f.format+":")); file != "-" && err != nil {
+			return err
+		}
+	}
 	if f.db != "" {
 		db, err := openDB(ctx, f.db, program, monitordb.Options{Refuse: true})
 		if err != nil {

@@ -33,7 +33,8 @@ type Reader struct {
 
 // OpenReader opens the monitor.db at path for reading; what a recorder that was
 // killed left in the write-ahead log is read too. The error wraps fs.ErrNotExist,
-// [ErrNotDatabase] or [ErrVersion] where that is the reason.
+// [ErrNotDatabase] or [ErrVersion] where that is the reason, or
+// fs.ErrPermission.
 func OpenReader(path string) (*Reader, error) {
 	in, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -47,6 +48,9 @@ func OpenReader(path string) (*Reader, error) {
 	}
 	if in.Size() == 0 { // SQLite would take away a log that stands beside it
 		return nil, fmt.Errorf("open %s: an empty file: %w", path, ErrNotDatabase)
+	}
+	if err := mayRead(path); err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	err = check(path, readerParams)
 	params := readerParams

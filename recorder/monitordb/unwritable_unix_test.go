@@ -46,6 +46,15 @@ func TestReadInUnwritableDirectory(t *testing.T) {
 	if out, err := read(); err != nil || out != "40" {
 		t.Errorf("reading a closed database: %q, %v; want 40", out, err)
 	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := read(); err == nil || !strings.Contains(out, "permission denied") || !strings.Contains(out, path) {
+		t.Errorf("reading a database that only its owner may read: %q, %v; want an error that says so", out, err)
+	}
+	if err := os.Chmod(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(path+walSuffix, []byte(strings.Repeat("log", 100)), 0o644); err != nil {
 		t.Fatal(err)
 	}
