@@ -15,8 +15,8 @@ import (
 )
 
 // Bootstrap enters the processes that ProcFS shows, parents first, and appends a
-// create event with process.seen_running for each that Options.Known does not
-// know. The events have the time of the look, by the boot time and /proc/uptime;
+// create event with process.seen_running for each that Options.Stored does not
+// have. The events have the time of the look, by the boot time and /proc/uptime;
 // process.start_time has the start. It returns how many processes were entered.
 //
 // Kernel threads are entered, so that they are found as parents, but have no
@@ -54,12 +54,29 @@ func (t *Table) Bootstrap(b *event.Batch) (int, error) {
 			continue
 		}
 		en.referred = true
-		if t.o.Known == nil || !t.o.Known(en.image.ID) {
-			t.publishFound(b, en, f, found)
+		if id, ok := t.stored(f); ok {
+			en.image.ID = id // nobody has seen the image yet
+			continue
 		}
+		t.publishFound(b, en, f, found)
 	}
 	t.finish(b)
 	return n, nil
+}
+
+// stored returns the id under which an earlier run stored what f shows. The start
+// in /proc is that of the pid, at its fork, so every image of the pid began after
+// it, and what an earlier owner of the pid ran began before. Of an exec of the
+// same program while nobody recorded nothing shows: it is taken for the same image.
+func (t *Table) stored(f *facts) (event.ProcessKey, bool) {
+	if t.o.Stored == nil {
+		return 0, false
+	}
+	s, ok := t.o.Stored(f.pid)
+	if !ok || s.Began < f.start-slack || !samePath([]byte(f.exe), s.Path) {
+		return 0, false
+	}
+	return s.ID, true
 }
 
 // all reads every process, in the order of their pids.

@@ -147,22 +147,36 @@ func TestBootstrap(t *testing.T) {
 	}
 }
 
-func TestBootstrapDoesNotPublishWhatIsKnown(t *testing.T) {
+func TestBootstrapTakesUpWhatIsStored(t *testing.T) {
 	first := event.NewBatch(8)
 	o := process.Options{Host: "m1", Boot: "b1", Live: true, ProcFS: host()}
 	if _, err := process.NewTable(o).Bootstrap(first); err != nil {
 		t.Fatal(err)
 	}
-	known := map[event.ProcessKey]bool{}
+	stored := map[int32]process.Stored{}
 	for _, e := range first.Events() {
-		known[e.Process.ID] = e.PID != 4100
+		p := e.Process
+		stored[e.PID] = process.Stored{ID: p.ID, Path: p.Path, Began: p.Start}
 	}
-	o.Known = func(id event.ProcessKey) bool { return known[id] }
+	// 300 was stored at its exec, later than its fork, under an id of another form.
+	stored[300] = process.Stored{ID: 77, Path: stored[300].Path, Began: stored[300].Began + 5e9}
+	// The pid of 4100 was another's before.
+	stored[4100] = process.Stored{ID: 78, Path: stored[4100].Path, Began: stored[4100].Began - 5e9}
+	o.Stored = func(pid int32) (process.Stored, bool) { s, ok := stored[pid]; return s, ok }
 	table := process.NewTable(o)
 	again := event.NewBatch(8)
 	n, err := table.Bootstrap(again)
 	if n != 7 || err != nil || again.Len() != 1 || again.Events()[0].PID != 4100 {
 		t.Errorf("second Bootstrap = %d, %v with %d events; want 7 processes and the event of 4100 alone", n, err, again.Len())
+	}
+	if p := again.Events()[0].Process; p.ID == 78 {
+		t.Error("4100 has the id of the earlier owner of its pid")
+	}
+	b := event.NewBatch(1)
+	e := b.Add(event.KindFile, event.OpWrite)
+	e.PID, e.Time = 300, 940_000*1e6
+	if table.Apply(b); e.Process == nil || e.Process.ID != 77 {
+		t.Errorf("process of an event of 300: %+v; want the id that was stored, 77", e.Process)
 	}
 	got := play(table, func(s *scene) { s.file(950_000, 300, 4000, "/usr/bin/vim"); s.exit(960_000, 300, 0) })
 	chain := "300 /usr/bin/vim (deleted) running < 4000 /usr/bin/bash running < 1 /usr/lib/systemd/systemd running"

@@ -53,9 +53,17 @@ type Options struct {
 	// go first, then running ones that no event has named for longest; each is
 	// counted as a loss. 0 means 1,000,000.
 	MaxProcesses int
-	// Known reports whether a process is stored already: Bootstrap does not
-	// publish it again. nil: none is.
-	Known func(event.ProcessKey) bool
+	// Stored returns the image of a pid of this boot that was stored last and
+	// whose end was not: where it still runs, Bootstrap takes its id and does not
+	// publish it again. nil: none is stored.
+	Stored func(pid int32) (Stored, bool)
+}
+
+// Stored is an image that an earlier run stored.
+type Stored struct {
+	ID    event.ProcessKey
+	Path  string
+	Began int64 // when the image began, Unix time, nanoseconds
 }
 
 const (

@@ -119,8 +119,12 @@ func (l *life) record(ctx context.Context) error {
 		Platform: runtime.GOOS, Kernel: host.kernel, TimeZone: host.zone, Version: l.Version, BootID: host.boot, Program: fmt.Sprintf("%x", digest)}); err != nil {
 		return errors.Join(err, src.Close())
 	}
+	stored, err := l.stored(start, host.boot)
+	if err != nil {
+		return errors.Join(err, src.Close())
+	}
 	table := process.NewTable(process.Options{Host: host.machineID, Boot: host.boot, Live: true, ProcFS: os.DirFS("/proc"),
-		Users: process.NewUsers(os.DirFS("/etc")), Expiry: l.Config.ProcessExpiration, Known: l.known})
+		Users: process.NewUsers(os.DirFS("/etc")), Expiry: l.Config.ProcessExpiration, Stored: stored})
 	sinks := []recorder.Sink{l.db, newLossLog(l.Log, time.Now)}
 	if l.Watch != nil {
 		sinks = append(sinks, &watch{to: l.Watch, log: l.Log})
@@ -198,9 +202,16 @@ func (l *life) keepStats(ctx context.Context) {
 	}
 }
 
-// known reports whether the database has the process already: then it was found
-// by an earlier run, and is not published again.
-func (l *life) known(key event.ProcessKey) bool {
-	ok, err := l.db.Known(key)
-	return err == nil && ok
+// stored returns the images of this boot that an earlier run stored and that may
+// still run, in the form that the process table asks for.
+func (l *life) stored(ctx context.Context, boot string) (func(int32) (process.Stored, bool), error) {
+	images, err := l.db.Running(ctx, boot)
+	if err != nil {
+		return nil, err
+	}
+	byPID := make(map[int32]process.Stored, len(images))
+	for _, i := range images {
+		byPID[i.PID] = process.Stored{ID: i.Key, Path: i.Path, Began: i.Began}
+	}
+	return func(pid int32) (process.Stored, bool) { s, ok := byPID[pid]; return s, ok }, nil
 }

@@ -5,7 +5,6 @@
 package monitordb
 
 import (
-	"database/sql/driver"
 	"fmt"
 
 	"seismo/internal/event"
@@ -46,25 +45,4 @@ func (db *DB) taken(id event.ID) bool {
 	}
 	_, found, err := db.st.taken.number(int64(id))
 	return err == nil && found
-}
-
-// Known reports whether the process with this key has a row.
-func (db *DB) Known(key event.ProcessKey) (bool, error) {
-	db.mu.Lock()
-	defer db.mu.Unlock()
-	if db.conn == nil {
-		return false, fmt.Errorf("look up a process in %s: %w", db.path, ErrClosed)
-	}
-	if _, ok := db.procs.get(key); ok {
-		return true, nil
-	}
-	var k driver.Value = int64(key)
-	id, found, err := db.st.findProc.number(k)
-	if err != nil {
-		return false, fmt.Errorf("look up process %d in %s: %w", key, db.path, err)
-	}
-	if found {
-		db.procs.put(key, id)
-	}
-	return found, nil
 }

@@ -39,14 +39,6 @@ func TestProcessesAreWrittenWhenNeeded(t *testing.T) {
 	write(t, db, b.b)
 	wantRows(t, db.path, tree, "init|NULL|NULL|exec", "sh|/sbin/init|NULL|exec", "ls|/bin/sh|NULL|exec",
 		"sh|/bin/sh|NULL|fork", "cat|/bin/sh|4|exec")
-	for _, p := range []*event.Process{top, fork, next} {
-		if ok, err := db.Known(p.ID); !ok || err != nil {
-			t.Errorf("Known(%d) = %t, %v; want true", p.ID, ok, err)
-		}
-	}
-	if ok, err := db.Known(12345); ok || err != nil {
-		t.Errorf("Known(12345) = %t, %v; want false", ok, err)
-	}
 }
 
 // A create event that comes after other events of its process fills in the row;

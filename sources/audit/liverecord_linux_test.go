@@ -8,6 +8,7 @@ package audit_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -238,9 +239,11 @@ func TestLiveRecordKilled(t *testing.T) {
 	p := newProduct(t, live(t))
 	before := mustState(t).String()
 	r := p.record()
-	if err := exec.Command("/bin/true", "before").Run(); err != nil {
+	lasting := exec.Command("/bin/sleep", "1000")
+	if err := errors.Join(lasting.Start(), exec.Command("/bin/true", "before").Run()); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { lasting.Process.Kill() })
 	p.waitFor("SELECT count(*) FROM process_events WHERE process_command_line = '/bin/true before'")
 	r.stop(sys.SIGKILL)
 	if mustState(t).String() == before {
@@ -250,6 +253,10 @@ func TestLiveRecordKilled(t *testing.T) {
 	if err := exec.Command("/bin/true", "after").Run(); err != nil {
 		t.Fatal(err)
 	}
+	if err := lasting.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	lasting.Wait()
 	if code := r.stop(os.Interrupt); code != 0 {
 		t.Fatalf("exit code %d; want 0\n%s", code, &r.log)
 	}
@@ -260,6 +267,10 @@ func TestLiveRecordKilled(t *testing.T) {
 		if n := p.count("SELECT count(*) FROM process_events WHERE process_command_line = '/bin/true %s'", arg); n != 1 {
 			t.Errorf("/bin/true %s is in monitor.db %d times; want once", arg, n)
 		}
+	}
+	if n := p.count("SELECT count(*) FROM process_events WHERE pid = %d AND process_command_line = '/bin/sleep 1000' AND learned = 'exec' AND exit_code = 137",
+		lasting.Process.Pid); n != 1 || p.count("SELECT count(*) FROM processes WHERE pid = %d AND process_path LIKE '%%/sleep'", lasting.Process.Pid) != 1 {
+		t.Errorf("the program that ran all the time is not one process with its end")
 	}
 	if n := p.count("SELECT count(*) FROM losses WHERE reason = 'not_recording' AND detail LIKE '%%killed%%'"); n != 1 {
 		t.Errorf("%d losses tell that the recorder was killed; want 1", n)
