@@ -38,7 +38,7 @@ func Load(paths []string) ([]Definition, error) {
 		case info.IsDir():
 			l.directory(path, func(walk fs.WalkDirFunc) error { return filepath.WalkDir(path, walk) })
 		default:
-			l.file(filepath.Clean(path))
+			l.entry(path)
 		}
 	}
 	return l.result()
@@ -113,8 +113,8 @@ func (l *loader) directory(path string, walk func(fs.WalkDirFunc) error) {
 	}
 }
 
-// entry reads a file that was found in a directory. What stands there that is no
-// file is refused before it is opened: opening a pipe waits for a writer.
+// entry reads the file called name. What is no regular file is refused before it
+// is opened: opening a pipe waits for a writer.
 func (l *loader) entry(name string) {
 	info, err := l.stat(name)
 	if err == nil && !info.Mode().IsRegular() {

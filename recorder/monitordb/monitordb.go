@@ -23,9 +23,9 @@ import (
 
 var (
 	// ErrNotDatabase says that a file is no monitor.db, or a damaged one.
-	ErrNotDatabase = errors.New("not a monitor.db")
+	ErrNotDatabase = errors.New("not a monitor.db, or a damaged one")
 	// ErrVersion says that a monitor.db was made by a newer seismo.
-	ErrVersion = errors.New("made by a newer version of seismo")
+	ErrVersion = errors.New("made by a newer version of seismo; read it with that one")
 	// ErrClosed says that the database was closed before.
 	ErrClosed = errors.New("the database is closed")
 )

@@ -196,32 +196,32 @@ func strange(err error) bool {
 }
 
 func (s *Status) read(ctx context.Context, tx *sql.Tx) error {
-	row := func(query string, to ...any) error {
-		err := tx.QueryRowContext(ctx, query).Scan(to...)
-		if errors.Is(err, sql.ErrNoRows) {
-			return nil
+	var failed error // the first error: the others would say the same again
+	row := func(query string, to ...any) {
+		if failed == nil {
+			failed = tx.QueryRowContext(ctx, query).Scan(to...)
 		}
-		return err
+		if errors.Is(failed, sql.ErrNoRows) {
+			failed = nil
+		}
 	}
 	h, st := &s.Host, &s.Stats
-	err := errors.Join(
-		row("SELECT time, ifnull(stop, 0), machine_id, name, platform, kernel, time_zone, boot_id, version, program FROM host ORDER BY id DESC LIMIT 1",
-			&h.Time, &s.Stopped, &h.MachineID, &h.Name, &h.Platform, &h.Kernel, &h.TimeZone, &h.BootID, &h.Version, &h.Program),
-		row("SELECT time FROM pulse", &s.LastWrite),
-		row(`SELECT time, source, received, parsed, malformed, kernel_lost, serial_gaps, overruns, incomplete,
+	row("SELECT time, ifnull(stop, 0), machine_id, name, platform, kernel, time_zone, boot_id, version, program FROM host ORDER BY id DESC LIMIT 1",
+		&h.Time, &s.Stopped, &h.MachineID, &h.Name, &h.Platform, &h.Kernel, &h.TimeZone, &h.BootID, &h.Version, &h.Program)
+	row("SELECT time FROM pulse", &s.LastWrite)
+	row(`SELECT time, source, received, parsed, malformed, kernel_lost, serial_gaps, overruns, incomplete,
 			assembled, stored, filtered, dropped, in_flight, tags, rss, cpu, queue, detail FROM stats ORDER BY id DESC LIMIT 1`,
-			&st.Time, &st.Input, &st.Source.Received, &st.Source.Parsed, &st.Source.Malformed, &st.Source.KernelLost,
-			&st.Source.SerialGaps, &st.Source.Overruns, &st.Source.Incomplete, &st.Assembled, &st.Stored, &st.Filtered,
-			&st.Dropped, &st.InFlight, &st.Tags, &st.RSS, &st.CPU, &st.Queue, &st.Detail),
-		row("SELECT ifnull(max(id), 0) FROM proc", &s.Processes),
-		row("SELECT count(*) FROM signal_definition WHERE active", &s.Signals),
-		row("SELECT ifnull(sum(matches), 0), ifnull(sum(stored), 0) FROM signal_count", &s.Matches, &s.StoredMatches),
-		row("SELECT count(*) FROM losses", &s.Losses),
-		row("SELECT reason, end_time_raw * 1000000, ifnull(detail, '') FROM losses ORDER BY end_time_raw DESC LIMIT 1", &s.LatestLoss, &s.LatestLossTime, &s.LatestLossDetail),
-		row("SELECT reason, until, ifnull(detail, '') FROM loss ORDER BY id DESC LIMIT 1", &s.LatestLoss, &s.LatestLossTime, &s.LatestLossDetail),
-	)
-	if err != nil {
-		return err
+		&st.Time, &st.Input, &st.Source.Received, &st.Source.Parsed, &st.Source.Malformed, &st.Source.KernelLost,
+		&st.Source.SerialGaps, &st.Source.Overruns, &st.Source.Incomplete, &st.Assembled, &st.Stored, &st.Filtered,
+		&st.Dropped, &st.InFlight, &st.Tags, &st.RSS, &st.CPU, &st.Queue, &st.Detail)
+	row("SELECT ifnull(max(id), 0) FROM proc", &s.Processes)
+	row("SELECT count(*) FROM signal_definition WHERE active", &s.Signals)
+	row("SELECT ifnull(sum(matches), 0), ifnull(sum(stored), 0) FROM signal_count", &s.Matches, &s.StoredMatches)
+	row("SELECT count(*) FROM losses", &s.Losses)
+	row("SELECT reason, end_time_raw * 1000000, ifnull(detail, '') FROM losses ORDER BY end_time_raw DESC LIMIT 1", &s.LatestLoss, &s.LatestLossTime, &s.LatestLossDetail)
+	row("SELECT reason, until, ifnull(detail, '') FROM loss ORDER BY id DESC LIMIT 1", &s.LatestLoss, &s.LatestLossTime, &s.LatestLossDetail)
+	if failed != nil {
+		return failed
 	}
 	rows, err := tx.QueryContext(ctx, "SELECT k.name, t.stored, t.first, t.last FROM tally t JOIN kind k ON k.id = t.kind ORDER BY t.kind")
 	if err != nil {
