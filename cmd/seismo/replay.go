@@ -74,9 +74,9 @@ func replay(cmd *cobra.Command, f replayFlags, files []string) (err error) {
 		}
 	}
 	if f.db != "" {
-		db, err := openDB(ctx, f.db, program, monitordb.Options{Refuse: true})
-		if err != nil {
-			return err
+		db, openErr := openDB(ctx, f.db, program, monitordb.Options{Refuse: true})
+		if openErr != nil {
+			return openErr
 		}
 		defer func() { err = errors.Join(err, db.Close()) }()
 		ids = db.IDs()
