@@ -76,12 +76,11 @@ type Stats struct {
 	Source    event.SourceStats
 	Assembled uint64 // events
 	Stored    uint64 // events
-	Filtered  uint64 // events that a filter discarded
+	Filtered  uint64 // events that a filter discarded: 0 as long as there are no filters
 	Dropped   uint64 // events that could not be written
 	InFlight  uint64 // events
 	Tagged    uint64 // events with at least one tag
 	Tags      uint64
-	Writes    uint64 // successful writes to all sinks
 	Queue     uint64 // batches that wait to be judged
 }
 
@@ -103,8 +102,8 @@ type Recorder struct {
 	broken atomic.Bool // nobody judges and writes any more
 	weight int64       // of pending, see weightOf
 
-	assembled, stored, dropped, filtered, tagged, tags, writes atomic.Uint64
-	inFlight, inFlightWeight                                   atomic.Int64
+	assembled, stored, dropped, tagged, tags atomic.Uint64
+	inFlight, inFlightWeight                 atomic.Int64
 }
 
 // maxBatches bounds the batches that are on their way; with a read each 10 ms it
@@ -131,8 +130,8 @@ func New(cfg Config) (*Recorder, error) {
 // Stats returns the figures as they are now. It may be called from any goroutine.
 func (r *Recorder) Stats() Stats {
 	s := Stats{Source: r.cfg.Source.Stats(),
-		Stored: r.stored.Load(), Filtered: r.filtered.Load(), Dropped: r.dropped.Load(),
-		Tagged: r.tagged.Load(), Tags: r.tags.Load(), Writes: r.writes.Load()}
+		Stored: r.stored.Load(), Dropped: r.dropped.Load(),
+		Tagged: r.tagged.Load(), Tags: r.tags.Load()}
 	s.Assembled, s.Queue = r.assembled.Load(), uint64(len(r.full))
 	s.InFlight = s.Assembled - s.Stored - s.Filtered - s.Dropped
 	return s
@@ -386,7 +385,6 @@ func (r *Recorder) flush(ctx context.Context) error {
 	}
 	if err == nil {
 		r.stored.Add(n)
-		r.writes.Add(1)
 		r.unsaid, r.failing = r.unsaid[:0], false
 	} else {
 		r.failing = true

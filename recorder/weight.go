@@ -8,9 +8,9 @@ package recorder
 import "seismo/internal/event"
 
 // maxInFlightWeight bounds the bytes of the long values of the events that are on
-// their way: 50,000 execs with the longest arguments would take 1.6 GB. Measured while a database was
-// locked: memory holds about three times the weight, once in the batch (with its
-// room to grow) and once in the process.
+// their way: 50,000 execs with the longest arguments would take 1.6 GB. Measured
+// while a database was locked: memory holds about three times the weight, once in
+// the batch (with its room to grow) and once in the process.
 const maxInFlightWeight = 16 << 20
 
 // longFields are the fields whose values may be long: all that a hostile user

@@ -122,7 +122,7 @@ const (
 	numFields
 )
 
-// info is a row of the registry as it is written here; [Info] is what callers get.
+// row is a field of the registry as it is written here; [Info] is what callers get.
 type row struct {
 	field   Field
 	name    string

@@ -83,18 +83,15 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	l := &life{Options: o, db: db, undo: undo, began: time.Now()}
+	l := &life{Options: o, db: db}
 	return l.record(ctx)
 }
 
 // life is one run of a recorder.
 type life struct {
 	Options
-	db     *monitordb.DB
-	undo   string
-	began  time.Time
-	source recorder.Source
-	rec    *recorder.Recorder
+	db  *monitordb.DB
+	rec *recorder.Recorder
 }
 
 func (l *life) record(ctx context.Context) error {
@@ -104,8 +101,8 @@ func (l *life) record(ctx context.Context) error {
 	if aside := l.db.SetAside(); aside != "" {
 		l.Log.Warn().Str("file", aside).Msg("the database could not be used and was set aside; a new one is begun")
 	}
-	digest := l.Program.Digest()
-	if err := l.db.SetDefinitions(start, l.Program.Definitions(), fmt.Sprintf("%x", digest)); err != nil {
+	digest := fmt.Sprintf("%x", l.Program.Digest())
+	if err := l.db.SetDefinitions(start, l.Program.Definitions(), digest); err != nil {
 		return err
 	}
 	last := l.db.LastSeen()
@@ -114,9 +111,8 @@ func (l *life) record(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.source = src
 	if err := l.db.NoteHost(start, monitordb.Host{Time: time.Now().UnixNano(), MachineID: host.machineID, Name: host.name,
-		Platform: runtime.GOOS, Kernel: host.kernel, TimeZone: host.zone, Version: l.Version, BootID: host.boot, Program: fmt.Sprintf("%x", digest)}); err != nil {
+		Platform: runtime.GOOS, Kernel: host.kernel, TimeZone: host.zone, Version: l.Version, BootID: host.boot, Program: digest}); err != nil {
 		return errors.Join(err, src.Close())
 	}
 	stored, err := l.stored(start, host.boot)

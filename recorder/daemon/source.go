@@ -19,7 +19,7 @@ func openSource(l *life) (recorder.Source, error) {
 		home = real // the kernel reports the real path
 	}
 	k, err := audit.OpenKernel(audit.KernelOptions{
-		UndoPath:    l.undo,
+		UndoPath:    l.Paths.Undo,
 		Roots:       l.Config.FileRoots,
 		Exclude:     []string{home},
 		Decode:      audit.DecodeOptions{Demand: l.Program.Demand(), SocketsSilent: true},

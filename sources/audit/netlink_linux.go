@@ -32,8 +32,7 @@ const (
 	// recorder was stopped).
 	eventBuffer = 32 << 20
 	// firstEventType is the least type of a record (AUDIT_USER; LOGIN is 1006);
-	// what is below are requests
-	// and their answers (include/uapi/linux/audit.h).
+	// what is below are requests and their answers (include/uapi/linux/audit.h).
 	firstEventType = 1005
 	// maxStash bounds the records that come while an answer is waited for.
 	maxStash = 8192
