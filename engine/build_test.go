@@ -4,6 +4,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -29,7 +30,7 @@ func TestBuildRefuses(t *testing.T) {
 		edit func(*signals.Set)
 		want string
 	}{
-		{"programs without definitions", func(s *signals.Set) { s.Definitions = s.Definitions[:2] }, "3 programs for 2 definitions"},
+		{"programs without definitions", func(s *signals.Set) { s.Definitions = s.Definitions[:2] }, "5 programs for 2 definitions"},
 		{"no id", func(s *signals.Set) { s.Definitions[0].ID = "" }, "no id"},
 		{"an id twice", func(s *signals.Set) { s.Definitions[1].ID = s.Definitions[0].ID }, "does not come after"},
 		{"unsorted ids", func(s *signals.Set) { s.Definitions[2].ID = "0" }, "does not come after"},
@@ -40,7 +41,7 @@ func TestBuildRefuses(t *testing.T) {
 		{"more than 20,000 signals", func(s *signals.Set) {
 			s.Definitions, s.Signals = make([]signals.Definition, 20_001), make([]signals.Signal, 20_001)
 		}, "the limit is 20000"},
-		{"more than 200,000 atoms", func(s *signals.Set) { s.Atoms = make([]signals.Atom, 200_001) }, "the limit is 200000"},
+		{"more than 1,000,000 atoms", func(s *signals.Set) { s.Atoms = make([]signals.Atom, 1_000_001) }, "the limit is 1000000"},
 		{"literal of 2,000 bytes", func(s *signals.Set) { s.Atoms[0].Literal = strings.Repeat("x", 2000) }, "the limit is 1024"},
 		{"upper case without cased", func(s *signals.Set) { s.Atoms[0].Literal = "/Bash" }, "upper-case letters"},
 		{"condition that does not fit", func(s *signals.Set) { s.Atoms[0].Cond = signals.Less }, "does not fit type string"},
@@ -56,6 +57,40 @@ func TestBuildRefuses(t *testing.T) {
 		{"more than 132 levels", wide(132), "more than 132 levels"},
 		{"signal for no kind", func(s *signals.Set) { s.Signals[1].Kinds = 0 }, "kinds 0x0"},
 		{"root that there is not", func(s *signals.Set) { s.Signals[1].Root = 1000 }, "root 1000 of"},
+		{"unknown language", func(s *signals.Set) { s.Definitions[1].Language = "sql" }, `language "sql" is unknown`},
+		{"suppress expression that there is not", func(s *signals.Set) { s.Signals[1].Suppress = []uint32{1000} }, "root 1000 of"},
+		{"suppress expression with a term outside a group", func(s *signals.Set) { s.Signals[2].Suppress[1] = s.Signals[2].Root }, "a term outside a group"},
+		{"suppress expressions that multiply", func(s *signals.Set) {
+			s.Signals[2].Suppress = slices.Repeat(s.Signals[2].Suppress, 500_000)
+		}, "more than 1000000 nodes"},
+		{"glob that is none", func(s *signals.Set) { atomWith(s, signals.Glob).Literal = "a[b" }, "no sets of characters"},
+		{"glob in upper case without cased", func(s *signals.Set) { atomWith(s, signals.PathGlob).Literal = "/ETC/*" }, "upper-case letters"},
+		{"regex that is none", func(s *signals.Set) { atomWith(s, signals.Regex).Literal = "(" }, "("},
+		{"regexes of much memory", func(s *signals.Set) {
+			s.Atoms = slices.Repeat([]signals.Atom{{Field: event.FilePath, Cond: signals.Regex, Literal: `(?:[a-z]{9}x){90}`}}, 600)
+		}, "take more than 67108864 bytes"},
+		{"regex of 5,000 bytes", func(s *signals.Set) { atomWith(s, signals.Regex).Literal = strings.Repeat("x", 5000) }, "the limit is 4096"},
+		{"regex on a number", func(s *signals.Set) {
+			*atomOn(s, event.NetworkPort) = signals.Atom{Field: event.NetworkPort, Cond: signals.Regex, Literal: "1"}
+		}, "does not fit type integer"},
+		{"name of a list", func(s *signals.Set) { atomWith(s, signals.InList).Literal = "Bad" }, "is no name of a list"},
+		{"list of times", func(s *signals.Set) {
+			*atomOn(s, event.NetworkPort) = signals.Atom{Field: event.ProcessStartTime, Cond: signals.InList, Literal: "x"}
+		}, "does not fit type time"},
+		{"atom on a residue", func(s *signals.Set) { s.Atoms[0].Cond = signals.Residual }, "does not fit"},
+		{"exists on a kind without the field", func(s *signals.Set) {
+			s.Terms[2].Kinds = event.AllKinds
+		}, "not among those that carry the field"},
+		{"negated residue", func(s *signals.Set) { residualTerm(s).Negate = true }, "negated or cased"},
+		{"residue on a field", func(s *signals.Set) { residualTerm(s).Field = event.FilePath }, "a residue on field"},
+		{"residue outside a group", func(s *signals.Set) { residualTerm(s).Group = false }, "outside a group"},
+		{"residue that there is not", func(s *signals.Set) { residualTerm(s).Residue = 1 }, "residue 1 of 1"},
+		{"residue with an atom that there is not", func(s *signals.Set) { residualTerm(s).Atoms[1] = 99 }, "atom 99 of"},
+		{"residue on no kind", func(s *signals.Set) { residualTerm(s).Kinds = 0 }, "kinds 0x0"},
+		{"residue with an unknown field", func(s *signals.Set) { s.Residues[0].Fields[1] = 9999 }, "field 9999 is unknown"},
+		{"residue with unsorted fields", func(s *signals.Set) { slices.Reverse(s.Residues[0].Fields) }, "does not come after"},
+		{"residue with an own name twice", func(s *signals.Set) { s.Residues[0].Own = []string{"a", "a"} }, "does not come after"},
+		{"syntax tree of 2 MiB", func(s *signals.Set) { s.Residues[0].Checked = make([]byte, 2<<20) }, "the limit is 1048576"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -77,6 +112,17 @@ func atomOn(s *signals.Set, f event.Field) *signals.Atom {
 	panic("no atom on " + event.Describe(f).Name)
 }
 
+func atomWith(s *signals.Set, cond signals.Condition) *signals.Atom {
+	for i := range s.Atoms {
+		if s.Atoms[i].Cond == cond {
+			return &s.Atoms[i]
+		}
+	}
+	panic("no atom with " + cond.String())
+}
+
+func residualTerm(s *signals.Set) *signals.Term { return &s.Terms[len(s.Terms)-1] }
+
 func nodeOf(s *signals.Set, op signals.NodeOp) *signals.Node {
 	for i := range s.Nodes {
 		if s.Nodes[i].Op == op {
@@ -93,6 +139,21 @@ func fixGroup(s *signals.Set) {
 			n.Kids = n.Kids[1:]
 		}
 	}
+}
+
+// !has(field) of CEL is met by events of any kind; a residue may have no guards.
+func TestBuildTakes(t *testing.T) {
+	s := smallSet()
+	residualTerm(s).Atoms = nil
+	s.Terms[2].Kinds, s.Terms[2].Negate = event.AllKinds, true
+	if s.Terms[2].Cond != exists {
+		t.Fatalf("term 2 is %s", s.Terms[2].Text)
+	}
+	p, err := Build(s)
+	if err != nil {
+		t.Fatalf("Build: %v", err)
+	}
+	reload(t, p)
 }
 
 // Shared nodes would multiply the work: 2 to the 60 visits here.

@@ -13,7 +13,6 @@ import (
 	"io"
 
 	"seismo/internal/event"
-	"seismo/signals"
 )
 
 // Load reads a signals.bin of size bytes from r. The file is checked in full: a
@@ -21,8 +20,8 @@ import (
 // one of [ErrFormat], [ErrDamaged], [ErrVersion] and [ErrRegistry], or that of r,
 // and names the section and the offset in the file.
 //
-// Load takes no more memory than a small multiple of size, and for a file whose
-// checksum is wrong only size.
+// Load takes no more memory than a small multiple of size, and about 64 MB for globs
+// and regular expressions; for a file whose checksum is wrong only size.
 func Load(r io.ReaderAt, size int64) (*Program, error) {
 	if size > maxFile {
 		return nil, fmt.Errorf("%d bytes, a signals.bin has at most %d: %w", size, maxFile, ErrFormat)
@@ -106,10 +105,11 @@ type section struct {
 // decoder reads the sections of a file.
 type decoder struct {
 	sections [numSections]section
-	blob     string // the bytes of all strings
-	used     []bool // by string: something refers to it
-	list     int    // entries of lists that were read
-	err      error  // the first one
+	blob     string   // the bytes of all strings
+	used     []bool   // by string: something refers to it
+	list     int      // entries of lists that were read
+	texts    []string // the backing of lists of strings
+	err      error    // the first one
 }
 
 // fail notes what is wrong with entry index of section s.
@@ -129,13 +129,17 @@ func decode(body []byte) (*Program, error) {
 	}
 	p := new(Program)
 	for _, read := range []func(*Program){
-		d.readStrings, d.readDefinitions, d.readAtoms, d.readTerms, d.readNodes, d.readSignals, d.checkEnd,
+		d.readStrings, d.readDefinitions, d.readAtoms, d.readTerms, d.readNodes, d.readResidues, d.readSignals, d.checkEnd,
 	} {
 		if read(p); d.err != nil {
 			return nil, d.err
 		}
 	}
-	if f := p.finish(); f != nil {
+	f := p.finish()
+	if f == nil {
+		p.tables, f = decodeTables(d.sections[sectionTables].bytes, p)
+	}
+	if f != nil {
 		for s := range sections {
 			if sections[s].name == f.table {
 				d.fail(s, f.index, "%s", f.what)
@@ -186,196 +190,4 @@ func (d *decoder) readTable(body []byte) error {
 func (d *decoder) entry(s, i int) []byte {
 	size := sections[s].entry
 	return d.sections[s].bytes[i*size : (i+1)*size]
-}
-
-// readStrings checks the strings: each after the one before, the first empty.
-// That makes their order the only one possible.
-func (d *decoder) readStrings(*Program) {
-	sec := &d.sections[sectionStrings]
-	d.blob = string(sec.bytes[4*sec.entries:])
-	d.used = make([]bool, sec.entries)
-	if sec.entries == 0 {
-		d.fail(sectionStrings, 0, "no strings")
-		return
-	}
-	before, from := "", uint32(0)
-	for i := range sec.entries {
-		to := binary.LittleEndian.Uint32(d.entry(sectionStrings, i))
-		switch {
-		case to < from || uint64(to) > uint64(len(d.blob)):
-			d.fail(sectionStrings, i, "string ends at %d, the one before at %d, all of them at %d", to, from, len(d.blob))
-			return
-		case i == 0 && to != 0:
-			d.fail(sectionStrings, i, "the first string is not the empty one")
-			return
-		case i > 0 && d.blob[from:to] <= before:
-			d.fail(sectionStrings, i, "%.80q does not come after %.80q", d.blob[from:to], before)
-			return
-		}
-		before, from = d.blob[from:to], to
-	}
-	if int(from) != len(d.blob) {
-		d.fail(sectionStrings, sec.entries-1, "%d bytes after the last string", len(d.blob)-int(from))
-	}
-	d.used[0] = true
-}
-
-// str returns the string at index ref for entry i of section s.
-func (d *decoder) str(s, i int, ref uint32) string {
-	if int64(ref) >= int64(len(d.used)) {
-		d.fail(s, i, "string %d of %d", ref, len(d.used))
-		return ""
-	}
-	d.used[ref] = true
-	if ref == 0 {
-		return ""
-	}
-	le := binary.LittleEndian
-	return d.blob[le.Uint32(d.entry(sectionStrings, int(ref)-1)):le.Uint32(d.entry(sectionStrings, int(ref)))]
-}
-
-// take returns the index of the first of the next n entries of lists, which
-// belong to entry i of section s, or false if there are not so many left.
-func (d *decoder) take(s, i int, n uint32) (int, bool) {
-	if left := d.sections[sectionLists].entries - d.list; int64(n) > int64(left) {
-		d.fail(s, i, "a list of %d entries, %d are left", n, left)
-		return 0, false
-	}
-	from := d.list
-	d.list += int(n)
-	return from, true
-}
-
-// ref returns entry i of lists.
-func (d *decoder) ref(i int) uint32 {
-	return binary.LittleEndian.Uint32(d.entry(sectionLists, i))
-}
-
-func (d *decoder) readDefinitions(p *Program) {
-	p.definitions = make([]signals.Definition, d.sections[sectionDefinitions].entries)
-	for i := range p.definitions {
-		raw := d.entry(sectionDefinitions, i)
-		def := &p.definitions[i]
-		word := func(k int) uint32 { return binary.LittleEndian.Uint32(raw[4*k:]) }
-		for k, s := range definitionStrings(def) {
-			*s = d.str(sectionDefinitions, i, word(k))
-		}
-		if word(8) > uint32(signals.Critical) {
-			d.fail(sectionDefinitions, i, "severity %d is unknown", word(8))
-			return
-		}
-		def.Severity = signals.Severity(word(8))
-		for k, list := range definitionLists(def) {
-			n := word(9 + k)
-			from, ok := d.take(sectionDefinitions, i, n)
-			if !ok {
-				return
-			}
-			if n > 0 {
-				*list = make([]string, n)
-			}
-			for j := range *list {
-				(*list)[j] = d.str(sectionDefinitions, i, d.ref(from+j))
-			}
-		}
-		if d.err != nil {
-			return
-		}
-	}
-}
-
-func (d *decoder) readAtoms(p *Program) {
-	le := binary.LittleEndian
-	p.atoms = make([]atom, d.sections[sectionAtoms].entries)
-	for i := range p.atoms {
-		raw := d.entry(sectionAtoms, i)
-		if raw[3]&^flagCased != 0 {
-			d.fail(sectionAtoms, i, "flags %#x are unknown", raw[3])
-		}
-		p.atoms[i] = atom{
-			field: event.Field(le.Uint16(raw)), cond: signals.Condition(raw[2]), cased: raw[3]&flagCased != 0,
-			own: d.str(sectionAtoms, i, le.Uint32(raw[4:])), literal: d.str(sectionAtoms, i, le.Uint32(raw[8:])),
-			number: int64(le.Uint64(raw[12:])),
-		}
-		if d.err != nil {
-			return
-		}
-	}
-}
-
-func (d *decoder) readTerms(p *Program) {
-	le := binary.LittleEndian
-	p.terms = make([]term, d.sections[sectionTerms].entries)
-	for i := range p.terms {
-		raw := d.entry(sectionTerms, i)
-		if raw[27]&^(flagCased|flagNegate|flagGroup) != 0 {
-			d.fail(sectionTerms, i, "flags %#x are unknown", raw[27])
-		}
-		n := le.Uint32(raw[20:])
-		at, ok := d.take(sectionTerms, i, n)
-		if !ok {
-			return
-		}
-		from := uint32(len(p.atomRefs))
-		for j := range int(n) {
-			p.atomRefs = append(p.atomRefs, d.ref(at+j))
-		}
-		p.terms[i] = term{
-			id: le.Uint64(raw), text: d.str(sectionTerms, i, le.Uint32(raw[8:])), own: d.str(sectionTerms, i, le.Uint32(raw[12:])),
-			kinds: event.KindSet(le.Uint32(raw[16:])), field: event.Field(le.Uint16(raw[24:])), cond: signals.Condition(raw[26]),
-			cased: raw[27]&flagCased != 0, negate: raw[27]&flagNegate != 0, group: raw[27]&flagGroup != 0,
-			from: from, to: from + n,
-		}
-		if d.err != nil {
-			return
-		}
-	}
-}
-
-func (d *decoder) readNodes(p *Program) {
-	le := binary.LittleEndian
-	p.nodes = make([]node, d.sections[sectionNodes].entries)
-	for i := range p.nodes {
-		raw := d.entry(sectionNodes, i)
-		op, arg := le.Uint32(raw), le.Uint32(raw[4:])
-		if op > uint32(signals.NodeGroup) {
-			d.fail(sectionNodes, i, "operation %d is unknown", op)
-			return
-		}
-		from := uint32(len(p.kids))
-		p.nodes[i] = node{op: signals.NodeOp(op), from: from, to: from}
-		if op == uint32(signals.NodeTerm) {
-			p.nodes[i].term = arg
-			continue
-		}
-		at, ok := d.take(sectionNodes, i, arg)
-		if !ok {
-			return
-		}
-		for j := range int(arg) {
-			p.kids = append(p.kids, d.ref(at+j))
-		}
-		p.nodes[i].to = from + arg
-	}
-}
-
-func (d *decoder) readSignals(p *Program) {
-	le := binary.LittleEndian
-	p.signals = make([]signal, d.sections[sectionSignals].entries)
-	for i := range p.signals {
-		raw := d.entry(sectionSignals, i)
-		p.signals[i] = signal{le.Uint32(raw), event.KindSet(le.Uint32(raw[4:]))}
-	}
-}
-
-// checkEnd checks that nothing was left over.
-func (d *decoder) checkEnd(*Program) {
-	for i, used := range d.used {
-		if !used {
-			d.fail(sectionStrings, i, "nothing refers to this string")
-		}
-	}
-	if n := d.sections[sectionLists].entries; d.list != n {
-		d.fail(sectionLists, d.list, "%d entries belong to no list", n-d.list)
-	}
 }

@@ -44,7 +44,9 @@ func (p *Program) encode() ([]byte, [checksumSize]byte) {
 		sectionAtoms:       p.addAtoms,
 		sectionTerms:       p.addTerms,
 		sectionNodes:       p.addNodes,
+		sectionResidues:    p.addResidues,
 		sectionSignals:     p.addSignals,
+		sectionTables:      p.addTables,
 	} {
 		from := len(b)
 		var entries int
@@ -90,6 +92,13 @@ func (p *Program) stringTable() *stringTable {
 	for i := range p.terms {
 		t.at[p.terms[i].own], t.at[p.terms[i].text] = 0, 0
 	}
+	for i := range p.residues {
+		r := &p.residues[i]
+		t.at[r.text], t.at[r.checked] = 0, 0
+		for _, s := range r.own {
+			t.at[s] = 0
+		}
+	}
 	t.sorted = make([]string, 0, len(t.at))
 	for s := range t.at {
 		t.sorted = append(t.sorted, s)
@@ -114,7 +123,8 @@ func addStrings(b []byte, t *stringTable) ([]byte, int) {
 	return b, len(t.sorted)
 }
 
-// addLists appends the lists of definitions, terms and nodes one after the other.
+// addLists appends the lists of definitions, terms, nodes, residues and signals one
+// after the other.
 func (p *Program) addLists(b []byte, t *stringTable) ([]byte, int) {
 	from := len(b)
 	le := binary.LittleEndian
@@ -131,6 +141,17 @@ func (p *Program) addLists(b []byte, t *stringTable) ([]byte, int) {
 	for _, kid := range p.kids {
 		b = le.AppendUint32(b, kid)
 	}
+	for i := range p.residues {
+		for _, f := range p.residues[i].fields {
+			b = le.AppendUint32(b, uint32(f))
+		}
+		for _, s := range p.residues[i].own {
+			b = le.AppendUint32(b, t.at[s])
+		}
+	}
+	for _, root := range p.suppressRoots {
+		b = le.AppendUint32(b, root)
+	}
 	return b, (len(b) - from) / 4
 }
 
@@ -142,6 +163,7 @@ func (p *Program) addDefinitions(b []byte, t *stringTable) ([]byte, int) {
 			b = le.AppendUint32(b, t.at[*s])
 		}
 		b = le.AppendUint32(b, uint32(d.Severity))
+		b = le.AppendUint32(b, uint32(languageNumber(d.Language)))
 		for _, list := range definitionLists(d) {
 			b = le.AppendUint32(b, uint32(len(*list)))
 		}
@@ -173,6 +195,7 @@ func (p *Program) addTerms(b []byte, st *stringTable) ([]byte, int) {
 		b = le.AppendUint32(b, t.to-t.from)
 		b = le.AppendUint16(b, uint16(t.field))
 		b = append(b, byte(t.cond), bitIf(t.cased, flagCased)|bitIf(t.negate, flagNegate)|bitIf(t.group, flagGroup))
+		b = le.AppendUint32(b, t.residue)
 	}
 	return b, len(p.terms)
 }
@@ -196,8 +219,29 @@ func (p *Program) addSignals(b []byte, _ *stringTable) ([]byte, int) {
 	for _, s := range p.signals {
 		b = le.AppendUint32(b, s.root)
 		b = le.AppendUint32(b, uint32(s.kinds))
+		b = le.AppendUint32(b, s.to-s.from)
 	}
 	return b, len(p.signals)
+}
+
+func (p *Program) addResidues(b []byte, t *stringTable) ([]byte, int) {
+	le := binary.LittleEndian
+	for i := range p.residues {
+		r := &p.residues[i]
+		b = le.AppendUint32(b, t.at[r.text])
+		b = le.AppendUint32(b, t.at[r.checked])
+		b = le.AppendUint64(b, r.cost)
+		b = le.AppendUint32(b, uint32(len(r.fields)))
+		b = le.AppendUint32(b, uint32(len(r.own)))
+	}
+	return b, len(p.residues)
+}
+
+// addTables appends the tables for the search of literals.
+func (p *Program) addTables(b []byte, _ *stringTable) ([]byte, int) {
+	from := len(b)
+	b = p.tables.appendTo(b)
+	return b, len(b) - from
 }
 
 func bitIf(set bool, bit byte) byte {

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// This file is the plain evaluator: it walks the expression of every signal of
-// an event's kind. It is written to be obviously right; faster ways are measured
-// against it and must agree with it. One term is judged in judge.go, the proof
-// of a match is made in proof.go.
+// This file is the matcher: it takes a batch through the search for candidates,
+// asks each of them about its event, and leaves the tags. Which branches of an
+// expression let it fire is in class.go; what is remembered is in memory.go.
 
 package engine
 
@@ -11,36 +10,69 @@ import (
 	"slices"
 
 	"seismo/internal/event"
-	"seismo/signals"
 )
 
-// Matcher judges events with a program. It is for one goroutine.
-//
-// Terms are judged on the event at hand and its process. Nothing is remembered:
-// a signal whose terms are met by different events of a process does not fire,
-// and one on the process alone that fired when it was created fires again when a
-// late value of it arrives.
+// MatcherOptions say how a matcher works. The zero value is for replay, hunt and
+// test.
+type MatcherOptions struct {
+	// DisableSignalsTrie judges every signal of an event's kind by direct
+	// comparisons, without tables of literals. The result is the same.
+	DisableSignalsTrie bool
+	// Live lets signals that cost too much be suspended: a live source does not wait.
+	Live bool
+	// BudgetPerEvent is what a signal may cost on average over WindowEvents events if
+	// Live is set, in work units; 0 means DefaultBudget.
+	BudgetPerEvent uint64
+}
+
+// DefaultBudget is the budget of a signal for each event, in work units: about
+// 10 microseconds.
+const DefaultBudget = 2000
+
+// Matcher judges events with a program, and remembers for each process what its
+// events met. It is for one goroutine.
 type Matcher struct {
 	p        *Program
+	options  MatcherOptions
 	judge    judge
+	account  account
 	routed   bool
 	platform string     // that the routes are for
 	routes   [][]uint32 // the signals to judge, by kind of event
 
-	matches, evaluations []uint64 // by signal
+	finder finder // of candidates, see candidates.go
 
-	sets   []branchSet // by node, while a proof is made
+	latches   latchTable
+	late      lateTable
+	remembers bool // the signal at hand sees latches
+
+	watch func() // called before an event is judged, see MatchExplaining; may be nil
+
+	sets   []branchSet // by node, see fill
 	suffix []branchSet // a stack, while a proof is made
 }
 
-// NewMatcher returns a matcher for p that has counted nothing.
-func (p *Program) NewMatcher() *Matcher {
-	return &Matcher{
-		p:           p,
-		judge:       judge{p: p},
-		matches:     make([]uint64, len(p.signals)),
-		evaluations: make([]uint64, len(p.signals)),
+// NewMatcher returns a matcher for p with the zero options that has counted and
+// remembers nothing.
+func (p *Program) NewMatcher() *Matcher { return p.NewMatcherWith(MatcherOptions{}) }
+
+// NewMatcherWith returns a matcher for p that has counted and remembers nothing.
+func (p *Program) NewMatcherWith(o MatcherOptions) *Matcher {
+	budget := uint64(0)
+	if o.Live {
+		if budget = o.BudgetPerEvent; budget == 0 {
+			budget = DefaultBudget
+		}
 	}
+	m := &Matcher{
+		p:       p,
+		options: o,
+		account: newAccount(len(p.signals), budget),
+		latches: newLatchTable(len(p.memory.items)),
+		late:    newLateTable(),
+	}
+	m.judge = judge{p: p, late: &m.late}
+	return m
 }
 
 // Program returns the program that m judges with.
@@ -48,37 +80,104 @@ func (m *Matcher) Program() *Program { return m.p }
 
 // Counts returns how often each signal fired since the matcher was made, by the
 // index of the signal. The slice is the caller's.
-func (m *Matcher) Counts() []uint64 { return slices.Clone(m.matches) }
+func (m *Matcher) Counts() []uint64 {
+	counts := make([]uint64, len(m.account.signals))
+	for i := range counts {
+		counts[i] = m.account.signals[i].Matches
+	}
+	return counts
+}
 
 // Evaluations returns how often each signal was judged since the matcher was
 // made, by the index of the signal. The slice is the caller's.
-func (m *Matcher) Evaluations() []uint64 { return slices.Clone(m.evaluations) }
+func (m *Matcher) Evaluations() []uint64 {
+	counts := make([]uint64, len(m.account.signals))
+	for i := range counts {
+		counts[i] = m.account.signals[i].Evaluations
+	}
+	return counts
+}
+
+// Statistics returns what each signal did and cost since the matcher was made, by
+// the index of the signal. The slice is the caller's.
+func (m *Matcher) Statistics() []SignalStatistics { return m.account.statistics() }
+
+// Suspensions returns the suspensions that began or ended since it was called
+// last, in their order. The slice is the caller's.
+func (m *Matcher) Suspensions() []Suspension { return m.account.takeChanges() }
 
 // Match judges every event of b with every signal that is for its kind and for
 // b's platform; a batch whose platform is not known is judged by the signals of
 // all platforms. For each signal that fires, in the order of the program, the
-// event gets a tag with the proof, and the verdict Keep. The proofs copy what
-// they say and may be kept. An event on which nothing fires costs no allocation.
+// event gets a tag with the proof, and the verdict Keep; an event that meets for
+// the first time what a signal has to remember of its process is kept as well. The
+// proofs copy what they say and may be kept.
+//
+// Then what is remembered of the processes in b.Ended is forgotten, and what had
+// to be forgotten for want of room is added to b.Losses.
+//
+// An event on which nothing fires and of which nothing is remembered costs no
+// allocation.
 func (m *Matcher) Match(b *event.Batch) {
 	m.route(b.Platform)
+	m.settle(nil)
 	for _, e := range b.Events() {
-		if int(e.Kind) >= len(m.routes) {
-			continue
+		m.begin(e)
+		if m.watch != nil {
+			m.watch()
 		}
-		m.judge.event, m.judge.process = e, e.Process
-		wanted := wantedOn(e)
-		for _, i := range m.routes[e.Kind] {
-			m.evaluations[i]++
-			root := m.p.signals[i].root
-			if m.branches(root)&wanted == 0 {
-				continue
-			}
-			m.matches[i]++
-			e.Tags = append(e.Tags, event.Tag{Signal: i, Proof: m.proof(root, wanted)})
-			e.Verdict = event.Keep
+		for _, i := range m.find(e) {
+			m.evaluate(i)
+		}
+		m.latchPending()
+		m.account.judged(e.Time)
+	}
+	m.judge.event, m.judge.process, m.latches.at = nil, nil, nil
+	m.forget(b)
+	m.settle(b.Ended)
+}
+
+// begin makes e the event at hand.
+func (m *Matcher) begin(e *event.Event) {
+	m.judge.begin(e)
+	m.latches.look(e)
+	m.learn(e)
+}
+
+// evaluate judges signal i on the event at hand.
+func (m *Matcher) evaluate(i uint32) {
+	if !m.account.candidate(i) {
+		return
+	}
+	work := m.judge.work
+	s := &m.p.signals[i]
+	if m.remembers = len(m.p.memory.ofSignal[i]) > 0; m.remembers {
+		m.note(i)
+	}
+	wanted := m.firing(s.root)
+	switch {
+	case wanted == 0:
+	case m.suppressed(s):
+		m.account.suppressed(i)
+	default:
+		e := m.judge.event
+		e.Tags = append(e.Tags, event.Tag{Signal: i, Proof: m.proof(s.root, wanted)})
+		e.Verdict = event.Keep
+		m.account.matched(i)
+	}
+	m.remembers = false
+	m.account.evaluated(i, m.judge.work-work)
+}
+
+// suppressed reports whether a suppress expression of s is true on the event at
+// hand alone.
+func (m *Matcher) suppressed(s *signal) bool {
+	for _, root := range m.p.suppressRoots[s.from:s.to] {
+		if m.alone(root) != 0 {
+			return true
 		}
 	}
-	m.judge.event, m.judge.process = nil, nil
+	return false
 }
 
 // route finds the signals of a platform, by the kind of event.
@@ -90,6 +189,9 @@ func (m *Matcher) route(platform string) {
 	m.routed, m.platform = true, platform
 	m.routes = make([][]uint32, int(kinds[len(kinds)-1])+1)
 	for i, s := range m.p.signals {
+		if m.p.isDisabled(uint32(i)) {
+			continue
+		}
 		of := m.p.definitions[i].Platforms
 		if platform != "" && len(of) > 0 && !slices.Contains(of, platform) {
 			continue
@@ -100,91 +202,4 @@ func (m *Matcher) route(platform string) {
 			}
 		}
 	}
-}
-
-// branchSet says which classes of branch are true. A branch is one way through
-// an expression: all parts of an AND, one part of an OR. Its class decides
-// whether it lets the signal fire, so an expression need not be multiplied out
-// into its branches: the classes of the parts give those of the whole.
-type branchSet uint8
-
-// The classes, each above those it wins over when parts are joined.
-const (
-	onProcess   branchSet = 1 << iota // terms on the process only
-	negatedOnly                       // a negated event term, but no positive one
-	onThisEvent                       // the event meets a positive event term or a group
-)
-
-// wantedOn returns the classes of branch that fire on e: an event must itself
-// meet something, and a branch on the process alone fires when the process, or
-// a late value of it, is published.
-func wantedOn(e *event.Event) branchSet {
-	if e.Kind == event.KindProcess && (e.Op == event.OpCreate || e.Op == event.OpUpdate) {
-		return onThisEvent | onProcess
-	}
-	return onThisEvent
-}
-
-// join returns the classes of the branches made of one branch of a and one of b.
-func join(a, b branchSet) branchSet {
-	if a == 0 || b == 0 {
-		return 0
-	}
-	joined := (a | b) & onThisEvent
-	const upToNegated = onProcess | negatedOnly
-	if a&upToNegated != 0 && b&upToNegated != 0 {
-		joined |= (a | b) & negatedOnly
-	}
-	return joined | a&b&onProcess
-}
-
-// grouped returns the classes of a group whose expression has those of s. A
-// group with any event term, negated or not, is met by the event as a whole.
-func grouped(s branchSet) branchSet {
-	if s&^onProcess != 0 {
-		return s&onProcess | onThisEvent
-	}
-	return s
-}
-
-// branches returns the classes of the true branches of node i on the event at
-// hand. Once one is found that fires anyway, an OR leaves out the others.
-func (m *Matcher) branches(i uint32) branchSet {
-	n := &m.p.nodes[i]
-	kids := m.p.kids[n.from:n.to]
-	switch n.op {
-	case signals.NodeTerm:
-		return m.term(n.term)
-	case signals.NodeAnd:
-		all := onProcess
-		for _, kid := range kids {
-			if all = join(all, m.branches(kid)); all == 0 {
-				return 0
-			}
-		}
-		return all
-	case signals.NodeOr:
-		var found branchSet
-		for _, kid := range kids {
-			if found |= m.branches(kid); found&onThisEvent != 0 {
-				return found
-			}
-		}
-		return found
-	}
-	return grouped(m.branches(kids[0]))
-}
-
-// term returns the class of the term at index i if it is true, else none.
-func (m *Matcher) term(i uint32) branchSet {
-	t := &m.p.terms[i]
-	switch {
-	case !m.judge.holds(t, nil):
-		return 0
-	case !t.onEvent:
-		return onProcess
-	case t.negate:
-		return negatedOnly
-	}
-	return onThisEvent
 }

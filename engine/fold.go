@@ -6,6 +6,12 @@
 
 package engine
 
+import (
+	"bytes"
+	"encoding/binary"
+	"strings"
+)
+
 // text is a value as an event or a process holds it.
 type text interface{ []byte | string }
 
@@ -15,6 +21,28 @@ func lower(c byte) byte {
 		return c + ('a' - 'A')
 	}
 	return c
+}
+
+// appendFolded appends v with its ASCII letters in lower case, eight bytes at a time.
+func appendFolded[T text](dst []byte, v T) []byte {
+	from := len(dst)
+	dst = append(dst, v...)
+	b := dst[from:]
+	const ones = 0x0101010101010101
+	for ; len(b) >= 8; b = b[8:] {
+		w := binary.LittleEndian.Uint64(b)
+		low := w &^ (0x80 * ones)
+		// The high bit of a byte of atLeastA says that its low seven bits are 'A' or more,
+		// that of aboveZ that they are more than 'Z'; no sum reaches the next byte.
+		atLeastA := low + (0x80-'A')*ones
+		aboveZ := low + (0x7f-'Z')*ones
+		upper := atLeastA &^ aboveZ &^ w & (0x80 * ones)
+		binary.LittleEndian.PutUint64(b, w|upper>>2)
+	}
+	for i, c := range b {
+		b[i] = lower(c)
+	}
+	return dst
 }
 
 // isFolded reports whether s holds no upper-case ASCII letter.
@@ -54,10 +82,36 @@ func endsWith[T text](v T, lit string, cased bool) bool {
 }
 
 func contains[T text](v T, lit string, cased bool) bool {
+	if lit == "" {
+		return true
+	}
+	first := lit[0]
+	if cased || first-'a' >= 26 {
+		for at := 0; ; at++ {
+			next := indexByte(v[at:], first)
+			if at += next; next < 0 || at+len(lit) > len(v) {
+				return false
+			}
+			if matchesAt(v, at, lit, cased) {
+				return true
+			}
+		}
+	}
 	for at := 0; at+len(lit) <= len(v); at++ {
-		if matchesAt(v, at, lit, cased) {
+		if v[at]|0x20 == first && matchesAt(v, at, lit, cased) {
 			return true
 		}
 	}
 	return false
+}
+
+// indexByte returns where v holds c first, or -1.
+func indexByte[T text](v T, c byte) int {
+	switch v := any(&v).(type) { // a pointer, so that nothing escapes
+	case *string:
+		return strings.IndexByte(*v, c)
+	case *[]byte:
+		return bytes.IndexByte(*v, c)
+	}
+	return -1
 }

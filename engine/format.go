@@ -23,8 +23,8 @@ var (
 
 const (
 	magic         = "\x7fSEISMO\n"
-	formatVersion = 1
-	maxFile       = 64 << 20 // bytes
+	formatVersion = 2
+	maxFile       = 256 << 20 // bytes; 20,000 signals of 14 literals come to 54 MB
 
 	headerSize   = 32 // magic, version, section count, registry fingerprint, file size
 	sectionEntry = 24 // id, entries, offset, length
@@ -41,23 +41,28 @@ const (
 	sectionAtoms
 	sectionTerms
 	sectionNodes
+	sectionResidues
 	sectionSignals
+	sectionTables
 	numSections
 )
 
 // sections says what each section is made of: entries of a fixed size, at most
-// limit of them. The bytes of the strings follow their entries.
+// limit of them. The bytes of the strings follow their entries; the entries of the
+// last section are bytes, whose meaning is in tables.go.
 var sections = [numSections]struct {
 	name         string
 	entry, limit int
 }{
 	sectionStrings:     {tableStrings, 4, maxStrings},
-	sectionLists:       {tableLists, 4, 3 * maxRefs},
-	sectionDefinitions: {tableDefinitions, 56, maxSignals},
+	sectionLists:       {tableLists, 4, 5 * maxRefs},
+	sectionDefinitions: {tableDefinitions, 64, maxSignals},
 	sectionAtoms:       {tableAtoms, 20, maxAtoms},
-	sectionTerms:       {tableTerms, 28, maxTerms},
+	sectionTerms:       {tableTerms, 32, maxTerms},
 	sectionNodes:       {tableNodes, 8, maxNodes},
-	sectionSignals:     {tableSignals, 8, maxSignals},
+	sectionResidues:    {tableResidues, 24, maxResidues},
+	sectionSignals:     {tableSignals, 12, maxSignals},
+	sectionTables:      {tableTables, 1, maxFile},
 }
 
 // maxStrings bounds the distinct strings of a file.

@@ -9,23 +9,50 @@ import (
 	"net/netip"
 
 	"seismo/internal/event"
+	"seismo/internal/pattern"
 	"seismo/signals"
 )
 
 // judge decides terms on the event at hand. What a process remembers of its
-// earlier events (latches) will be one more thing it asks; everything above it
-// sees only whether a term holds.
+// earlier events is asked above it: here a term holds or does not.
 type judge struct {
 	p       *Program
 	event   *event.Event
 	process *event.Process // the event's; nil if it has none
-	scratch []byte         // for the text of an address
+	late    *lateTable
+	only    []uint32 // the atoms of the term at hand that are left to judge; nil: all of them
+	scratch []byte   // for the text of an address
+	subject []byte   // for what a regular expression reads
+
+	arrived bool        // the event is an update that brings late values which terms read
+	before  bool        // judge as if it had not brought them
+	earlier []lateValue // those that its process had before
+	// round is another one whenever values of the process may have changed.
+	round uint64
+	work  uint64 // work units done so far, see SignalStatistics
+	cel   celState
+}
+
+// begin makes e the event at hand.
+func (j *judge) begin(e *event.Event) {
+	j.event, j.process, j.before = e, e.Process, false
+	j.round++
+}
+
+// judgeBefore says whether terms are judged as if the event had brought no late
+// values.
+func (j *judge) judgeBefore(before bool) {
+	j.before = before
+	j.round++
 }
 
 // holds reports whether t is true on the event at hand. A term on an event
 // object is never true on an event of another kind, negated or not; an absent
 // field makes a positive term false and a negated one true.
 func (j *judge) holds(t *term, w *witness) bool {
+	if t.cond == signals.Residual {
+		return t.kinds.Has(j.event.Kind) && j.residue(t)
+	}
 	if t.onEvent && !t.kinds.Has(j.event.Kind) {
 		return false
 	}
@@ -45,6 +72,9 @@ func (j *judge) holds(t *term, w *witness) bool {
 func (j *judge) met(t *term, w *witness) (met, present bool) {
 	if t.own != "" {
 		return j.metOwn(t, w)
+	}
+	if j.before && j.process == nil && t.scope != event.ScopeEvent {
+		return false, false // all that the event says of its process is late
 	}
 	switch t.valueType {
 	case event.String:
@@ -95,11 +125,11 @@ func (j *judge) metText(t *term, w *witness) (met, present bool) {
 		return ok && meetsAny(j, t, v, w), ok
 	}
 	if t.scope != event.ScopeAncestor {
-		v, ok := j.process.Text(t.field)
+		v, ok := j.textOf(j.process, t.field)
 		return ok && meetsAny(j, t, v, w), ok
 	}
 	for q := range j.process.Ancestry() {
-		if v, ok := q.Text(t.field); ok {
+		if v, ok := j.textOf(q, t.field); ok {
 			present = true
 			if meetsAny(j, t, v, w) {
 				return true, true
@@ -120,11 +150,11 @@ func (j *judge) metList(t *term, w *witness) (met, present bool) {
 		return false, j.event.Has(f)
 	}
 	if t.scope != event.ScopeAncestor {
-		list := j.process.List(t.field)
+		list := j.listOf(j.process, t.field)
 		return meetsAnyOf(j, t, list, w), list != nil
 	}
 	for q := range j.process.Ancestry() {
-		list := q.List(t.field)
+		list := j.listOf(q, t.field)
 		present = present || list != nil
 		if meetsAnyOf(j, t, list, w) {
 			return true, true
@@ -161,34 +191,64 @@ func (j *judge) metOwn(t *term, w *witness) (met, present bool) {
 
 func (j *judge) number(t *term) (int64, bool) {
 	if j.fromProcess(t) {
-		return j.process.Int(t.field)
+		return j.intOf(j.process, t.field)
 	}
 	return j.event.Int(t.field)
 }
 
 // meetsAny reports whether v meets any atom of t.
 func meetsAny[T text](j *judge, t *term, v T, w *witness) bool {
-	for _, ref := range j.p.atomRefs[t.from:t.to] {
-		a := &j.p.atoms[ref]
-		met := false
-		switch a.cond {
-		case signals.Is:
-			met = is(v, a.literal, a.cased)
-		case signals.Contains:
-			met = contains(v, a.literal, a.cased)
-		case signals.BeginsWith:
-			met = beginsWith(v, a.literal, a.cased)
-		case signals.EndsWith:
-			met = endsWith(v, a.literal, a.cased)
-		case signals.Exists:
-			met = true
-		}
-		if met {
+	refs := j.p.atomRefs[t.from:t.to]
+	if j.only != nil {
+		refs = j.only
+	}
+	for _, ref := range refs {
+		if a := &j.p.atoms[ref]; meets(j, t, a, v) {
 			sawText(w, v, a)
 			return true
 		}
 	}
 	sawText(w, v, nil)
+	return false
+}
+
+// meets reports whether the text v meets a, an atom of t.
+func meets[T text](j *judge, t *term, a *atom, v T) bool {
+	j.work += 1 + uint64(len(v))/32
+	switch a.cond {
+	case signals.Is:
+		return is(v, a.literal, a.cased)
+	case signals.Contains:
+		return contains(v, a.literal, a.cased)
+	case signals.BeginsWith:
+		return beginsWith(v, a.literal, a.cased)
+	case signals.EndsWith:
+		return endsWith(v, a.literal, a.cased)
+	case signals.Glob, signals.PathGlob:
+		return matchesGlob(j.p.globs[a.aux], v)
+	case signals.Regex:
+		r := j.p.regexes[a.aux]
+		j.work += uint64(len(v)) * uint64(r.Size()) / 64
+		j.subject = append(j.subject[:0], v...) // a []byte of v's own would escape
+		return r.Match(j.subject)
+	case signals.InList:
+		if t.valueType == event.Hash {
+			return listHasHash(j.p.lists[a.aux], v, a.cased)
+		}
+		return listHas(j.p.lists[a.aux], v, a.cased)
+	case signals.Exists:
+		return true
+	}
+	return false
+}
+
+func matchesGlob[T text](g *pattern.Glob, v T) bool {
+	switch v := any(v).(type) {
+	case []byte:
+		return g.Match(v)
+	case string:
+		return g.MatchString(v)
+	}
 	return false
 }
 
@@ -199,15 +259,13 @@ func (j *judge) metAddress(t *term, v netip.Addr, w *witness) bool {
 		met := false
 		switch a.cond {
 		case signals.Is, signals.InCIDR:
-			met = j.p.prefixes[a.prefix].Contains(v)
-		case signals.Contains:
-			met = contains(j.scratch, a.literal, a.cased)
-		case signals.BeginsWith:
-			met = beginsWith(j.scratch, a.literal, a.cased)
-		case signals.EndsWith:
-			met = endsWith(j.scratch, a.literal, a.cased)
-		case signals.Exists:
-			met = true
+			j.work++
+			met = j.p.prefixes[a.aux].Contains(v)
+		case signals.InList:
+			j.work++
+			met = j.p.lists[a.aux].hasAddress(v)
+		default:
+			met = meets(j, t, a, j.scratch)
 		}
 		if met {
 			sawText(w, j.scratch, a)
@@ -222,6 +280,7 @@ func (j *judge) metNumber(t *term, v int64, w *witness) bool {
 	for _, ref := range j.p.atomRefs[t.from:t.to] {
 		a := &j.p.atoms[ref]
 		less, equal := v < a.number, v == a.number
+		j.work++
 		if t.valueType == event.Identifier {
 			less = uint64(v) < uint64(a.number)
 		}
@@ -237,6 +296,12 @@ func (j *judge) metNumber(t *term, v int64, w *witness) bool {
 			met = !less && !equal
 		case signals.GreaterEqual:
 			met = !less
+		case signals.InList:
+			if l := j.p.lists[a.aux]; t.valueType == event.Identifier {
+				met = l.hasIdentifier(uint64(v))
+			} else {
+				met = l.hasInteger(v)
+			}
 		case signals.Exists:
 			met = true
 		}

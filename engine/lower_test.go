@@ -95,7 +95,7 @@ func TestLoweredTextAgreesWithNaive(t *testing.T) {
 	fires := 0
 	rapid.Check(t, func(t *rapid.T) {
 		var src []string
-		exprs := map[string]expr{}
+		world := newNaiveWorld(nil)
 		for i := range rapid.IntRange(1, 4).Draw(t, "signals") {
 			e := drawExpr(t, 3, false)
 			if !writable(e) {
@@ -105,12 +105,13 @@ func TestLoweredTextAgreesWithNaive(t *testing.T) {
 			if _, err := signals.ParseFile("test.yml", []byte(text)); err != nil && strings.Contains(err.Error(), "this group is never true") {
 				continue // a part of the group asks for two kinds on one event
 			}
-			exprs[fmt.Sprint("signal ", i)] = e
+			world.signals = append(world.signals, naiveSignal{name: fmt.Sprint("signal ", i), e: e})
 			src = append(src, text)
 		}
 		if len(src) == 0 {
 			t.Skip("nothing that can be written as text")
 		}
+		world.reload(world.signals)
 		p := reload(t, compile(t, strings.Join(src, "---\n")))
 		batch := event.NewBatch(8)
 		batch.Platform = "linux"
@@ -120,11 +121,10 @@ func TestLoweredTextAgreesWithNaive(t *testing.T) {
 		p.NewMatcher().Match(batch)
 		for _, ev := range batch.Events() {
 			want, got := map[string]int{}, map[string]int{}
-			for name, e := range exprs {
-				if texts := naiveFire(e, ev); texts != nil {
-					want[name] = len(texts)
-					fires++
-				}
+			proofs, _ := world.judge(ev)
+			for name, items := range proofs {
+				want[name] = len(items)
+				fires++
 			}
 			for _, tag := range ev.Tags {
 				got[p.Definitions()[tag.Signal].Name] = len(tag.Proof)

@@ -14,27 +14,47 @@ import (
 	"net/netip"
 	"slices"
 
+	"seismo/internal/celenv"
 	"seismo/internal/event"
+	"seismo/internal/pattern"
 	"seismo/signals"
 )
 
 // Program is a set of compiled signals. It never changes.
 type Program struct {
-	definitions []signals.Definition // without Pos and Expr
-	signals     []signal             // signals[i] is the program of definitions[i]
-	nodes       []node
-	kids        []uint32 // indexes into nodes, see node.from
-	terms       []term
-	atomRefs    []uint32 // indexes into atoms, see term.from
-	atoms       []atom
-	prefixes    []netip.Prefix // of the address atoms, see atom.prefix
-	digest      [32]byte
+	definitions   []signals.Definition // without Pos, Expr and SuppressExprs
+	signals       []signal             // signals[i] is the program of definitions[i]
+	suppressRoots []uint32             // indexes into nodes, see signal.from
+	nodes         []node
+	kids          []uint32 // indexes into nodes, see node.from
+	terms         []term
+	atomRefs      []uint32 // indexes into atoms, see term.from
+	atoms         []atom
+	residues      []residue
+	memory        memoryPlan // what signals remember, see items.go
+	tables        *tables    // what signals wait for, see tables.go
+	digest        [32]byte
+
+	// What atoms compare with, parsed; see atom.aux.
+	prefixes []netip.Prefix
+	globs    []*pattern.Glob
+	regexes  []*pattern.Regex
+	// patternMemory is about the bytes that globs and regexes take.
+	patternMemory int
+	listNames     []string // sorted, each once
+	lists         []*List  // by listNames; those that With did not give are empty
+
+	// What With gave; nil where it gave nothing.
+	origin   *Program // the program as it was loaded
+	missing  []bool   // by listNames: With did not give it. nil: all of them
+	disabled []bool   // by signal
 }
 
 // signal is where one signal begins.
 type signal struct {
-	root  uint32 // index into nodes
-	kinds event.KindSet
+	root     uint32 // index into nodes
+	kinds    event.KindSet
+	from, to uint32 // suppressRoots[from:to]
 }
 
 // node is a signals.Node whose children stand in Program.kids.
@@ -57,16 +77,34 @@ type term struct {
 	onEvent              bool   // on an event object, not on the process
 	valueType            event.Type
 	scope                event.Scope
+	residue              uint32 // Residual: index into residues; its atoms are guards, which may be on other fields
 }
 
-// atom is a signals.Atom. Addresses are parsed.
+// atom is a signals.Atom. What it compares with is parsed: aux is an index into
+// prefixes (Is and InCIDR on an address), globs (Glob and PathGlob), regexes (Regex)
+// or lists (InList) of the program.
 type atom struct {
 	own, literal string
 	number       int64
-	prefix       uint32 // Is and InCIDR on an address: index into prefixes
+	aux          uint32
 	field        event.Field
 	cond         signals.Condition
 	cased        bool
+}
+
+// residue is a signals.Residue. How it is planned and evaluated is in residue.go.
+type residue struct {
+	text    string
+	checked string // the bytes of its syntax tree
+	fields  []event.Field
+	own     []string
+	cost    uint64
+	program *celenv.Program
+}
+
+// onEvent reports whether r reads a field of the event.
+func (r *residue) onEvent() bool {
+	return len(r.own) > 0 || slices.ContainsFunc(r.fields, func(f event.Field) bool { return event.Describe(f).Scope == event.ScopeEvent })
 }
 
 // Build compiles s. It copies what it needs; s may be changed afterwards. An
@@ -79,12 +117,15 @@ func Build(s *signals.Set) (*Program, error) {
 		nodes:       make([]node, len(s.Nodes)),
 		terms:       make([]term, len(s.Terms)),
 		atoms:       make([]atom, len(s.Atoms)),
+		residues:    make([]residue, len(s.Residues)),
 	}
 	for i := range s.Definitions {
 		p.definitions[i] = plainDefinition(&s.Definitions[i])
 	}
 	for i, sig := range s.Signals {
-		p.signals[i] = signal{sig.Root, sig.Kinds}
+		from := uint32(len(p.suppressRoots))
+		p.suppressRoots = append(p.suppressRoots, sig.Suppress...)
+		p.signals[i] = signal{sig.Root, sig.Kinds, from, uint32(len(p.suppressRoots))}
 	}
 	for i := range s.Nodes {
 		n := &s.Nodes[i]
@@ -100,12 +141,20 @@ func Build(s *signals.Set) (*Program, error) {
 		from := uint32(len(p.atomRefs))
 		p.atomRefs = append(p.atomRefs, t.Atoms...)
 		p.terms[i] = term{id: t.ID, text: t.Text, own: t.Own, kinds: t.Kinds, field: t.Field, cond: t.Cond,
-			negate: t.Negate, cased: t.Cased, group: t.Group, from: from, to: uint32(len(p.atomRefs))}
+			negate: t.Negate, cased: t.Cased, group: t.Group, from: from, to: uint32(len(p.atomRefs)), residue: t.Residue}
 	}
 	for i, a := range s.Atoms {
 		p.atoms[i] = atom{own: a.Own, literal: a.Literal, number: a.Number, field: a.Field, cond: a.Cond, cased: a.Cased}
 	}
-	if f := p.finish(); f != nil {
+	for i := range s.Residues {
+		r := &s.Residues[i]
+		p.residues[i] = residue{text: r.Text, checked: string(r.Checked), fields: cloneOrNil(r.Fields), own: cloneOrNil(r.Own), cost: r.Cost}
+	}
+	f := p.finish()
+	if f == nil {
+		p.tables, f = buildTables(p)
+	}
+	if f != nil {
 		return nil, fmt.Errorf("build program: %s %d%s: %s", f.table, f.index, p.nameOf(f), f.what)
 	}
 	b, digest := p.encode()
@@ -117,16 +166,25 @@ func Build(s *signals.Set) (*Program, error) {
 }
 
 // plainDefinition returns a copy of d as signals.bin keeps it: without place and
-// syntax tree, and with nil for an empty list.
+// syntax trees, with a language, and with nil for an empty list.
 func plainDefinition(d *signals.Definition) signals.Definition {
 	c := *d
-	c.Pos, c.Expr = signals.Position{}, nil
+	c.Pos, c.Expr, c.SuppressExprs = signals.Position{}, nil, nil
+	if c.Language == "" {
+		c.Language = signals.LanguageSignal
+	}
 	for _, list := range definitionLists(&c) {
-		if *list = slices.Clone(*list); len(*list) == 0 {
-			*list = nil
-		}
+		*list = cloneOrNil(*list)
 	}
 	return c
+}
+
+// cloneOrNil returns a copy of s, nil if it is empty.
+func cloneOrNil[E any](s []E) []E {
+	if len(s) == 0 {
+		return nil
+	}
+	return slices.Clone(s)
 }
 
 // nameOf returns the name or text of the entry that f is about, for a message.
@@ -154,44 +212,10 @@ func (p *Program) Digest() [32]byte { return p.digest }
 
 // Stats are the sizes of a program.
 type Stats struct {
-	Signals, Nodes, Terms, Atoms int
+	Signals, Nodes, Terms, Atoms, Residues int
 }
 
 // Stats returns the sizes of p.
 func (p *Program) Stats() Stats {
-	return Stats{Signals: len(p.signals), Nodes: len(p.nodes), Terms: len(p.terms), Atoms: len(p.atoms)}
-}
-
-// Demand returns what the signals of p need of a source: the kinds of event that
-// they fire on or have a term on, the own names that they read, and the paths,
-// or beginnings of paths, that positive terms on file paths name. A path is in
-// lower case unless its term is cased; whoever watches it must find how the file
-// system spells it.
-func (p *Program) Demand() event.Demand {
-	var d event.Demand
-	for _, s := range p.signals {
-		d.Kinds |= s.kinds
-	}
-	for i := range p.terms {
-		t := &p.terms[i]
-		if t.onEvent && t.kinds != event.AllKinds {
-			d.Kinds |= t.kinds
-		}
-		if t.own != "" {
-			d.Own = append(d.Own, t.own)
-		}
-		if t.negate || t.own != "" || t.field != event.FilePath && t.field != event.FileTargetPath {
-			continue
-		}
-		for _, ref := range p.atomRefs[t.from:t.to] {
-			if a := &p.atoms[ref]; a.cond == signals.Is || a.cond == signals.BeginsWith {
-				d.Paths = append(d.Paths, a.literal)
-			}
-		}
-	}
-	slices.Sort(d.Own)
-	d.Own = slices.Compact(d.Own)
-	slices.Sort(d.Paths)
-	d.Paths = slices.Compact(d.Paths)
-	return d
+	return Stats{Signals: len(p.signals), Nodes: len(p.nodes), Terms: len(p.terms), Atoms: len(p.atoms), Residues: len(p.residues)}
 }

@@ -17,44 +17,24 @@ import (
 // proof returns the proof for the expression at root, one of whose true branches
 // has a class in wanted.
 func (m *Matcher) proof(root uint32, wanted branchSet) []event.ProofItem {
-	if m.sets == nil {
-		m.sets = make([]branchSet, len(m.p.nodes))
-	}
 	m.fill(root)
 	var items []event.ProofItem
 	m.first(root, wanted, &items)
 	return items
 }
 
-// fill notes for each node under i the classes of its true branches, all of them.
-func (m *Matcher) fill(i uint32) branchSet {
-	n := &m.p.nodes[i]
-	kids := m.p.kids[n.from:n.to]
-	var s branchSet
-	switch n.op {
-	case signals.NodeTerm:
-		s = m.term(n.term)
-	case signals.NodeAnd:
-		s = onProcess
-		for _, kid := range kids {
-			s = join(s, m.fill(kid))
-		}
-	case signals.NodeOr:
-		for _, kid := range kids {
-			s |= m.fill(kid)
-		}
-	case signals.NodeGroup:
-		s = grouped(m.fill(kids[0]))
-	}
-	m.sets[i] = s
-	return s
-}
-
 // first appends the terms of the first true branch of node i whose class is in
-// wanted, and returns that class. There must be one.
+// wanted, and returns that class. There must be one. What the event at hand meets
+// goes before what an earlier one met; m.fill has noted what there is.
 func (m *Matcher) first(i uint32, wanted branchSet, items *[]event.ProofItem) branchSet {
 	n := &m.p.nodes[i]
 	kids := m.p.kids[n.from:n.to]
+	if m.remembers && m.sets[i]&wanted&^latched == 0 {
+		if k, ok := m.p.memory.itemOf(i); ok {
+			*items = m.p.appendItems(*items, k, m.latches.at.proof(k))
+			return latched
+		}
+	}
 	switch n.op {
 	case signals.NodeTerm:
 		*items = append(*items, m.item(&m.p.terms[n.term]))
@@ -62,11 +42,7 @@ func (m *Matcher) first(i uint32, wanted branchSet, items *[]event.ProofItem) br
 	case signals.NodeAnd:
 		return m.firstOfAll(kids, wanted, items)
 	case signals.NodeGroup:
-		inside := wanted & onProcess
-		if wanted&onThisEvent != 0 {
-			inside |= negatedOnly | onThisEvent
-		}
-		return grouped(m.first(kids[0], inside, items))
+		return m.firstInGroup(kids[0], wanted, items)
 	}
 	for _, kid := range kids {
 		if m.sets[kid]&wanted != 0 {
@@ -74,6 +50,32 @@ func (m *Matcher) first(i uint32, wanted branchSet, items *[]event.ProofItem) br
 		}
 	}
 	return 0 // not reached: the set of an OR is that of its kids
+}
+
+// firstInGroup is first for a group whose expression is node i.
+func (m *Matcher) firstInGroup(i uint32, wanted branchSet, items *[]event.ProofItem) branchSet {
+	inside := wanted & onProcess
+	if wanted&onThisEvent != 0 {
+		inside |= negatedOnly | onThisEvent
+	}
+	remembers := m.remembers
+	m.remembers = false
+	s := grouped(m.first(i, inside, items))
+	m.remembers = remembers
+	return s
+}
+
+// proofOf returns the proof of item k, which the event at hand meets, as a latch
+// keeps it.
+func (m *Matcher) proofOf(k uint32) string {
+	it := &m.p.memory.items[k]
+	remembers := m.remembers
+	m.remembers = false
+	m.fill(it.node)
+	var items []event.ProofItem
+	m.first(it.node, onThisEvent, &items)
+	m.remembers = remembers
+	return m.p.latchText(it, items)
 }
 
 // firstOfAll is first for an AND: of each kid it takes the first branch that
@@ -163,6 +165,8 @@ func (w *witness) literal() string {
 	switch {
 	case w.atom.cond == signals.Exists:
 		return ""
+	case w.atom.cond == signals.InList:
+		return w.atom.literal
 	case w.term.valueType == event.Integer, w.term.valueType == event.Identifier, w.term.valueType == event.Time:
 		return numberText(w.atom.number, w.term.valueType)
 	}

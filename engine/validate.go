@@ -8,7 +8,7 @@ package engine
 
 import (
 	"fmt"
-	"net/netip"
+	"slices"
 	"unicode/utf8"
 
 	"seismo/internal/event"
@@ -19,14 +19,20 @@ import (
 // signals.bin can take, and are far above what rule sets come to: the public
 // Sigma rules are about 3,200 signals with 40,000 literals.
 const (
-	maxSignals = 20_000
-	maxNodes   = 1_000_000 // also bounds the nodes visited over all signals, where signals share some
-	maxTerms   = 1_000_000
-	maxAtoms   = 200_000
-	maxRefs    = 2_000_000 // entries of lists: children, atoms of terms, lists of definitions
-	maxDepth   = 132       // levels of a signal's expression, a term alone is 1, see below
-	maxLiteral = 1024      // bytes
-	maxText    = 1 << 20   // bytes of any other string
+	maxSignals  = 20_000
+	maxNodes    = 1_000_000 // also bounds the nodes visited over all signals, where signals share some
+	maxTerms    = 1_000_000
+	maxAtoms    = 1_000_000
+	maxResidues = 20_000
+	maxChecked  = 8 << 20   // bytes of the syntax trees of all residues: planning one takes about 0.3 µs a byte
+	maxRefs     = 4_000_000 // entries of lists: children, atoms of terms, lists of definitions …, for each
+	maxDepth    = 132       // levels of a signal's expression, a term alone is 1, see below
+	maxLiteral  = 1024      // bytes
+	maxText     = 1 << 20   // bytes of any other string
+
+	// maxPatternMemory bounds what the globs and regular expressions take once they are
+	// parsed, by their own estimate: those of the public Sigma rules take about 3 MB.
+	maxPatternMemory = 64 << 20
 )
 
 // maxDepth is what the text language can come to: 64 parentheses inside each
@@ -41,7 +47,9 @@ const (
 	tableAtoms       = "atoms"
 	tableTerms       = "terms"
 	tableNodes       = "nodes"
+	tableResidues    = "residues"
 	tableSignals     = "signals"
+	tableTables      = "tables"
 )
 
 // fault is a rule that an entry of a table breaks.
@@ -55,11 +63,11 @@ func faultf(table string, index int, format string, args ...any) *fault {
 	return &fault{table, index, fmt.Sprintf(format, args...)}
 }
 
-// finish checks every table of p and fills what follows from them: the parsed
-// addresses of atoms and the registry's words on terms. It returns the first
+// finish checks every table of p and fills what follows from them: what atoms
+// compare with, parsed, and the registry's words on terms. It returns the first
 // fault, or nil.
 func (p *Program) finish() *fault {
-	for _, check := range []func() *fault{p.checkSizes, p.checkDefinitions, p.finishAtoms, p.finishTerms, p.checkNodes, p.checkSignals} {
+	for _, check := range []func() *fault{p.checkSizes, p.checkDefinitions, p.finishResidues, p.finishAtoms, p.finishTerms, p.checkNodes, p.checkSignals, p.finishMemory} {
 		if f := check(); f != nil {
 			return f
 		}
@@ -77,6 +85,7 @@ func (p *Program) checkSizes() *fault {
 		{tableNodes, len(p.nodes), maxNodes},
 		{tableTerms, len(p.terms), maxTerms},
 		{tableAtoms, len(p.atoms), maxAtoms},
+		{tableResidues, len(p.residues), maxResidues},
 	} {
 		if t.have > t.limit {
 			return faultf(t.table, t.limit, "%d entries, the limit is %d", t.have, t.limit)
@@ -98,6 +107,9 @@ func (p *Program) checkDefinitions() *fault {
 		}
 		if i > 0 && p.definitions[i-1].ID >= d.ID {
 			return faultf(tableDefinitions, i, "id %.80q does not come after id %.80q", d.ID, p.definitions[i-1].ID)
+		}
+		if languageNumber(d.Language) < 0 {
+			return faultf(tableDefinitions, i, "language %.80q is unknown", d.Language)
 		}
 		if d.Severity > signals.Critical {
 			return faultf(tableDefinitions, i, "severity %d is unknown", d.Severity)
@@ -128,9 +140,15 @@ func definitionStrings(d *signals.Definition) [8]*string {
 }
 
 // definitionLists returns the lists of d in the order of signals.bin.
-func definitionLists(d *signals.Definition) [5]*[]string {
-	return [5]*[]string{&d.Techniques, &d.Platforms, &d.References, &d.FalsePositives, &d.Labels}
+func definitionLists(d *signals.Definition) [6]*[]string {
+	return [6]*[]string{&d.Techniques, &d.Platforms, &d.References, &d.FalsePositives, &d.Labels, &d.Suppress}
 }
+
+// languages are the languages of expressions; the index of each stands in signals.bin.
+var languages = [...]string{signals.LanguageSignal, signals.LanguageCEL}
+
+// languageNumber returns the number of a language, or -1 if there is none.
+func languageNumber(name string) int { return slices.Index(languages[:], name) }
 
 func badText(s string) string {
 	switch {
@@ -140,134 +158,6 @@ func badText(s string) string {
 		return fmt.Sprintf("text %.80q is not UTF-8", s)
 	}
 	return ""
-}
-
-func (p *Program) finishAtoms() *fault {
-	for i := range p.atoms {
-		a := &p.atoms[i]
-		in := event.Describe(a.field)
-		if (a.own == "") != (in.Name != "") {
-			return faultf(tableAtoms, i, "field %d with own name %.80q names no field", a.field, a.own)
-		}
-		if bad := badText(a.own); bad != "" {
-			return faultf(tableAtoms, i, "%s", bad)
-		}
-		if len(a.literal) > maxLiteral {
-			return faultf(tableAtoms, i, "a literal of %d bytes, the limit is %d: %.40q…", len(a.literal), maxLiteral, a.literal)
-		}
-		if what := p.finishAtom(a, typeOf(a.own, in)); what != "" {
-			return faultf(tableAtoms, i, "%s", what)
-		}
-	}
-	return nil
-}
-
-// typeOf returns the type that a field is compared as: the source's own fields
-// are strings.
-func typeOf(own string, in event.Info) event.Type {
-	if own != "" {
-		return event.String
-	}
-	return in.Type
-}
-
-// finishAtom checks that a's condition and value fit the type of its field, and
-// parses its address. It returns what is wrong, or "".
-func (p *Program) finishAtom(a *atom, typ event.Type) string {
-	number := typ == event.Integer || typ == event.Identifier || typ == event.Time
-	fits := false
-	switch a.cond {
-	case signals.Exists:
-		if a.literal != "" || a.number != 0 {
-			return "exists with a value"
-		}
-		return ""
-	case signals.Is:
-		fits = true
-	case signals.Contains, signals.BeginsWith, signals.EndsWith:
-		fits = !number
-	case signals.Less, signals.LessEqual, signals.Greater, signals.GreaterEqual:
-		fits = number
-	case signals.InCIDR:
-		fits = typ == event.Address
-	}
-	switch {
-	case !a.cond.Valid():
-		return fmt.Sprintf("condition %d is unknown", a.cond)
-	case !fits:
-		return fmt.Sprintf("condition %q does not fit type %s", a.cond, typ)
-	case number && a.literal != "":
-		return fmt.Sprintf("literal %.80q on type %s", a.literal, typ)
-	case !number && a.number != 0:
-		return fmt.Sprintf("number %d on type %s", a.number, typ)
-	case !number && !a.cased && !isFolded(a.literal):
-		return fmt.Sprintf("literal %.80q has upper-case letters but is not cased", a.literal)
-	}
-	if typ != event.Address || a.cond != signals.Is && a.cond != signals.InCIDR {
-		return ""
-	}
-	prefix, ok := parsePrefix(a.literal, a.cond)
-	if !ok {
-		return fmt.Sprintf("%.80q is no canonical address or prefix", a.literal)
-	}
-	a.prefix = uint32(len(p.prefixes))
-	p.prefixes = append(p.prefixes, prefix)
-	return ""
-}
-
-// parsePrefix reads the canonical text of an address (Is) or of a masked prefix
-// (InCIDR). An address becomes the prefix that holds it alone.
-func parsePrefix(text string, cond signals.Condition) (netip.Prefix, bool) {
-	if cond == signals.InCIDR {
-		prefix, err := netip.ParsePrefix(text)
-		return prefix, err == nil && prefix == prefix.Masked() && !prefix.Addr().Is4In6() && prefix.String() == text
-	}
-	a, err := netip.ParseAddr(text)
-	if err != nil || a.Zone() != "" || a.Is4In6() || a.String() != text {
-		return netip.Prefix{}, false
-	}
-	return netip.PrefixFrom(a, a.BitLen()), true
-}
-
-func (p *Program) finishTerms() *fault {
-	if len(p.atomRefs) > maxRefs {
-		return faultf(tableTerms, 0, "%d atoms of terms, the limit is %d", len(p.atomRefs), maxRefs)
-	}
-	for i := range p.terms {
-		t := &p.terms[i]
-		in := event.Describe(t.field)
-		if (t.own == "") != (in.Name != "") {
-			return faultf(tableTerms, i, "field %d with own name %.80q names no field", t.field, t.own)
-		}
-		for _, s := range []string{t.text, t.own} {
-			if bad := badText(s); bad != "" {
-				return faultf(tableTerms, i, "%s", bad)
-			}
-		}
-		carries := in.Kinds
-		if t.own != "" {
-			carries = event.AllKinds
-		}
-		switch {
-		case t.kinds == 0 || t.kinds&^carries != 0:
-			return faultf(tableTerms, i, "kinds %#x are not among those that carry the field (%#x)", t.kinds, carries)
-		case !t.cond.Valid():
-			return faultf(tableTerms, i, "condition %d is unknown", t.cond)
-		case t.from == t.to:
-			return faultf(tableTerms, i, "no atoms")
-		}
-		for _, ref := range p.atomRefs[t.from:t.to] {
-			if int(ref) >= len(p.atoms) {
-				return faultf(tableTerms, i, "atom %d of %d", ref, len(p.atoms))
-			}
-			if a := &p.atoms[ref]; a.field != t.field || a.own != t.own || (a.cond == signals.Exists) != (t.cond == signals.Exists) {
-				return faultf(tableTerms, i, "atom %d is on another field or condition", ref)
-			}
-		}
-		t.onEvent = t.own != "" || in.Scope == event.ScopeEvent
-		t.valueType, t.scope = typeOf(t.own, in), in.Scope
-	}
-	return nil
 }
 
 // checkNodes checks that children come before their parents, which rules out
@@ -281,7 +171,7 @@ func (p *Program) checkNodes() *fault {
 	for i := range p.nodes {
 		n := &p.nodes[i]
 		kids := p.kids[n.from:n.to]
-		s := shape{size: 1, depth: 1, group: n.op == signals.NodeGroup}
+		s := shape{size: 1, depth: 1, group: n.op == signals.NodeGroup, grouped: true}
 		switch {
 		case n.op > signals.NodeGroup:
 			return faultf(tableNodes, i, "operation %d is unknown", n.op)
@@ -306,9 +196,20 @@ func (p *Program) checkNodes() *fault {
 			if n.op == signals.NodeGroup && k.group {
 				return faultf(tableNodes, i, "a group within a group")
 			}
-			s.group = s.group || k.group
+			s.group, s.grouped = s.group || k.group, s.grouped && k.grouped
+		}
+		if n.op == signals.NodeTerm {
+			s.grouped = p.terms[n.term].group
 		}
 		shapes[i] = s
+	}
+	return p.checkRoots(shapes)
+}
+
+// checkRoots checks where the expressions of signals begin.
+func (p *Program) checkRoots(shapes []shape) *fault {
+	if len(p.suppressRoots) > maxRefs {
+		return faultf(tableSignals, 0, "%d suppress expressions, the limit is %d", len(p.suppressRoots), maxRefs)
 	}
 	total := uint32(0)
 	for i, sig := range p.signals {
@@ -318,15 +219,27 @@ func (p *Program) checkNodes() *fault {
 		if total += shapes[sig.root].size; total > maxNodes {
 			return faultf(tableSignals, i, "signals of more than %d nodes in all", maxNodes)
 		}
+		for _, root := range p.suppressRoots[sig.from:sig.to] {
+			if int(root) >= len(p.nodes) {
+				return faultf(tableSignals, i, "root %d of %d nodes", root, len(p.nodes))
+			}
+			if !shapes[root].grouped {
+				return faultf(tableSignals, i, "a suppress expression with a term outside a group")
+			}
+			if total += shapes[root].size; total > maxNodes {
+				return faultf(tableSignals, i, "signals of more than %d nodes in all", maxNodes)
+			}
+		}
 	}
 	return nil
 }
 
 // shape is what the checks need to know of the expression under a node.
 type shape struct {
-	size  uint32 // nodes
-	depth uint8
-	group bool // holds a group
+	size    uint32 // nodes
+	depth   uint8
+	group   bool // holds a group
+	grouped bool // each of its terms is marked as one of a group
 }
 
 func (p *Program) checkSignals() *fault {

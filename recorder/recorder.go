@@ -7,9 +7,9 @@
 //
 // Two goroutines do the work. The reader only empties the source, so that a slow
 // disk does not make the kernel drop records. The other one owns the table, the
-// matcher and the sinks, so that none of them needs a lock. Batches go from the
-// first to the second and come back empty; their number and the events in them
-// are bounded.
+// matcher and the sinks; it lets go of them between two batches, so that the
+// program can be changed while it runs (change.go). Batches go from the first to
+// the second and come back empty; their number and the events in them are bounded.
 package recorder
 
 import (
@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -55,6 +56,7 @@ type Config struct {
 	Table   Table
 	IDs     *event.IDs
 	Program *engine.Program // nil: events are recorded and not judged
+	Matcher engine.MatcherOptions
 	Sinks   []Sink
 
 	// BatchSize is the number of events that are written together at most, and
@@ -86,10 +88,12 @@ type Stats struct {
 
 // Recorder runs the loop once.
 type Recorder struct {
-	cfg     Config
+	cfg  Config
+	pool *pool
+	full chan lent
+
+	mu      sync.Mutex // held for each step of the second goroutine; guards what follows
 	matcher *engine.Matcher
-	pool    *pool
-	full    chan lent
 	pending []*event.Batch // judged, not yet written
 	events  int            // in pending
 	oldest  time.Time      // when the first of pending came
@@ -122,7 +126,7 @@ func New(cfg Config) (*Recorder, error) {
 	}
 	r := &Recorder{cfg: cfg, pool: newPool(maxBatches), full: make(chan lent, maxBatches)}
 	if cfg.Program != nil {
-		r.matcher = cfg.Program.NewMatcher()
+		r.matcher = cfg.Program.NewMatcherWith(cfg.Matcher)
 	}
 	return r, nil
 }
@@ -140,6 +144,8 @@ func (r *Recorder) Stats() Stats {
 // Inject judges and writes events that did not come from the source, such as
 // the processes found running at start. It must be called before Run.
 func (r *Recorder) Inject(ctx context.Context, b *event.Batch) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.judge(b)
 	r.inFlight.Add(int64(b.Len())) // flush takes them off again
 	r.take(b, 0)
@@ -256,40 +262,72 @@ func (r *Recorder) work(ctx context.Context) error {
 	due := time.NewTimer(time.Hour)
 	defer due.Stop()
 	for {
+		var wait time.Duration
+		var err error
 		select {
 		case b, ok := <-r.full:
 			if !ok {
-				return r.flush(ctx)
+				return r.step(func() error { return r.flush(ctx) })
 			}
-			came := b.Len()
-			r.judge(b.Batch)
-			r.inFlight.Add(int64(b.Len() - came))
-			r.take(b.Batch, b.weight)
-			if r.failing && len(r.full) > 0 && len(r.pending) < maxBatches/2 {
-				continue // one try for all that waits
-			}
-			wait := r.cfg.BatchDelay - time.Since(r.oldest)
-			if wait > 0 && r.events < r.cfg.BatchSize && len(r.pending) < maxBatches/2 &&
-				(r.cfg.Urgent == nil || !r.cfg.Urgent(b.Batch)) {
-				due.Reset(wait)
-				continue
-			}
+			err = r.step(func() (err error) {
+				wait, err = r.received(ctx, b)
+				return err
+			})
 		case <-due.C:
+			err = r.step(func() error { return r.flush(ctx) })
 		case <-expire.C:
-			if r.cfg.Live {
-				waited := len(r.pending) > 0
-				r.expire(time.Now().UnixNano())
-				r.sweepAgain()
-				if !waited && len(r.pending) > 0 {
-					due.Reset(r.cfg.BatchDelay)
-				}
-			}
-			continue
+			err = r.step(func() error {
+				wait = r.tidy()
+				return nil
+			})
 		}
-		if err := r.flush(ctx); err != nil {
+		if err != nil {
 			return err
 		}
+		if wait > 0 {
+			due.Reset(wait)
+		}
 	}
+}
+
+// step runs f while nobody else has the matcher and the sinks.
+func (r *Recorder) step(f func() error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return f()
+}
+
+// received judges b. It returns how long what is pending may wait; 0 says that it
+// was written, or that another batch follows at once.
+func (r *Recorder) received(ctx context.Context, b lent) (wait time.Duration, err error) {
+	came := b.Len()
+	r.judge(b.Batch)
+	r.inFlight.Add(int64(b.Len() - came))
+	r.take(b.Batch, b.weight)
+	if r.failing && len(r.full) > 0 && len(r.pending) < maxBatches/2 {
+		return 0, nil // one try for all that waits
+	}
+	wait = r.cfg.BatchDelay - time.Since(r.oldest)
+	if wait > 0 && r.events < r.cfg.BatchSize && len(r.pending) < maxBatches/2 &&
+		(r.cfg.Urgent == nil || !r.cfg.Urgent(b.Batch)) {
+		return wait, nil
+	}
+	return 0, r.flush(ctx)
+}
+
+// tidy forgets processes and looks at /proc where that is due. It returns how
+// long what came of it may wait.
+func (r *Recorder) tidy() time.Duration {
+	if !r.cfg.Live {
+		return 0
+	}
+	waited := len(r.pending) > 0
+	r.expire(time.Now().UnixNano())
+	r.sweepAgain()
+	if !waited && len(r.pending) > 0 {
+		return max(r.cfg.BatchDelay, 1)
+	}
+	return 0
 }
 
 // judge has the table and the matcher work on b.
@@ -356,100 +394,4 @@ func (r *Recorder) take(b *event.Batch, weight int64) {
 	r.pending = append(r.pending, b)
 	r.events += b.Len()
 	r.weight += weight
-}
-
-// Tries of a write: a live recorder holds its events for this long while a disk
-// is full or a database is busy, then drops and counts them, so that the newest
-// events are not lost for the sake of older ones. From then on each write is
-// tried once, until one succeeds: the reader is not held up and a stop is short.
-const (
-	firstRetry = 50 * time.Millisecond
-	giveUp     = 10 * time.Second
-)
-
-// flush writes what is pending and hands the batches back. An error means that
-// the recorder can not go on.
-func (r *Recorder) flush(ctx context.Context) error {
-	if len(r.unsaid) > 0 {
-		b := event.NewBatch(0)
-		b.Losses = append(b.Losses, r.unsaid...)
-		r.pending = append(r.pending, b)
-	}
-	if len(r.pending) == 0 {
-		return nil
-	}
-	n := uint64(r.events)
-	err := r.write(ctx)
-	if err != nil && !r.cfg.Live {
-		return err
-	}
-	if err == nil {
-		r.stored.Add(n)
-		r.unsaid, r.failing = r.unsaid[:0], false
-	} else {
-		r.failing = true
-		r.dropped.Add(n)
-		r.unsaid = r.lost(err)
-	}
-	r.inFlight.Add(-int64(n))
-	r.inFlightWeight.Add(-r.weight)
-	r.weight = 0
-	for _, b := range r.pending {
-		r.pool.give(b)
-	}
-	clear(r.pending)
-	r.pending, r.events = r.pending[:0], 0
-	return nil
-}
-
-// write tries to write what is pending, in a live recorder more than once.
-func (r *Recorder) write(ctx context.Context) error {
-	began := time.Now()
-	wait := firstRetry
-	for at := 0; at < len(r.cfg.Sinks); { // a sink that has the batches does not get them again
-		err := r.cfg.Sinks[at].Write(ctx, r.pending)
-		switch {
-		case err == nil:
-			at++
-		case !r.cfg.Live || r.failing || time.Since(began) > giveUp:
-			return err
-		default:
-			time.Sleep(wait)
-			wait *= 2
-		}
-	}
-	return nil
-}
-
-// lost returns what the pending batches could not tell: their own losses, and
-// one for the events in them that were dropped because of cause. Write errors in
-// a row make one loss, so that a disk that stays full does not fill the memory.
-func (r *Recorder) lost(cause error) []event.Loss {
-	w := event.Loss{Reason: event.LossWrite, Count: uint64(r.events), Unit: "events", Detail: cause.Error()}
-	var others []event.Loss
-	for _, b := range r.pending {
-		for _, e := range b.Events() {
-			w = spanning(w, e.Time, e.Time)
-		}
-		for _, l := range b.Losses {
-			if l.Reason == event.LossWrite {
-				w = spanning(w, l.From, l.To)
-				w.Count += l.Count
-			} else if len(others) < maxUnsaid {
-				others = append(others, l)
-			}
-		}
-	}
-	return append(others, w)
-}
-
-// maxUnsaid bounds the losses kept in memory while nothing can be written.
-const maxUnsaid = 1000
-
-func spanning(l event.Loss, from, to int64) event.Loss {
-	if l.From == 0 || from < l.From {
-		l.From = from
-	}
-	l.To = max(l.To, to)
-	return l
 }

@@ -2,7 +2,8 @@
 
 // This file changes the shipped signals a little at a time and asks that a
 // fixture notices: a part of a signal whose change breaks no expectation lacks a
-// hit that needs it, or a near miss that it keeps out.
+// hit that needs it, or a near miss that it keeps out. The changes of expressions in
+// CEL are in mutationcel_test.go.
 
 package rules_test
 
@@ -14,6 +15,7 @@ import (
 
 	"seismo/engine"
 	"seismo/fixtures"
+	"seismo/internal/event"
 	"seismo/signals"
 )
 
@@ -29,8 +31,8 @@ type mutant struct {
 //   - a term's negation flipped
 //   - one value of a list taken away
 //   - cased taken away
-//   - a positive term widened: is, begins with and ends with become contains,
-//     unless its values are the words of a closed list
+//   - a positive term on text widened: is, begins with and ends with become
+//     contains, unless its values are the words of a closed list
 //   - a group, an OR or an AND in parentheses, taken away as a whole
 func mutants(expr *signals.Expr) []mutant {
 	var all []mutant
@@ -70,9 +72,10 @@ func mutants(expr *signals.Expr) []mutant {
 		}
 		// The words of a closed list have no wider form that could be recorded.
 		closed := slices.Contains([]string{"operation", "protocol", "event_id"}, t.Property)
+		info, _ := event.Lookup(t.Object + "." + t.Property)
 		switch t.Cond {
 		case signals.Is, signals.BeginsWith, signals.EndsWith:
-			if t.Negate == negated && !closed {
+			if t.Negate == negated && !closed && info.Type != event.Integer {
 				try("widened to contains", func() { t.Cond = signals.Contains })
 			}
 		}
@@ -120,17 +123,28 @@ func TestEveryPartOfASignalMatters(t *testing.T) {
 	for i := range defs {
 		d := defs[i]
 		t.Run(strings.ReplaceAll(d.Name, " ", "-"), func(t *testing.T) {
-			expr, err := signals.ParseExpr(d.Name, d.Text)
-			if err != nil {
-				t.Fatalf("ParseExpr = %v", err)
+			if !noticed(t, alone(t, d), d.Name, recordings, false) {
+				t.Fatalf("the signal by itself breaks its fixtures")
 			}
-			if !noticed(t, alone(t, d, expr.String()), d.Name, recordings, false) {
-				t.Fatalf("the signal printed and parsed again breaks its fixtures")
-			}
-			for _, m := range mutants(expr) {
+			try := func(what string, changed signals.Definition) {
 				total++
-				if !noticed(t, alone(t, d, m.text), d.Name, recordings, true) {
-					t.Errorf("no fixture notices: %s", m.what)
+				if !noticed(t, alone(t, changed), d.Name, recordings, true) {
+					t.Errorf("no fixture notices: %s", what)
+				}
+			}
+			for _, m := range mutantsOf(t, d) {
+				changed := d
+				changed.Text = m.text
+				try(m.what, changed)
+			}
+			for i, text := range d.Suppress {
+				changed := d
+				changed.Suppress = slices.Delete(slices.Clone(d.Suppress), i, i+1)
+				try("without suppress "+text, changed)
+				changed.Suppress = slices.Clone(d.Suppress)
+				for _, m := range mutants(parsed(t, text)) {
+					changed.Suppress[i] = m.text
+					try("in suppress: "+m.what, changed)
 				}
 			}
 		})
@@ -138,13 +152,43 @@ func TestEveryPartOfASignalMatters(t *testing.T) {
 	t.Logf("%d changes", total)
 }
 
-// alone compiles d by itself, with text as its expression.
-func alone(t *testing.T, d signals.Definition, text string) *engine.Program {
+// mutantsOf returns the changes of d's expression, in its language.
+func mutantsOf(t *testing.T, d signals.Definition) []mutant {
+	if d.Language == signals.LanguageCEL {
+		return celMutants(t, d.Text)
+	}
+	return mutants(parsed(t, d.Text))
+}
+
+// parsed returns the expression text, parsed from its printed form.
+func parsed(t *testing.T, text string) *signals.Expr {
 	t.Helper()
-	src := fmt.Sprintf("id: %s\nname: %s\nplatforms: [%s]\nsignal: |\n  %s\n", d.ID, d.Name, strings.Join(d.Platforms, ", "), text)
+	e, err := signals.ParseExpr("signal", text)
+	if err == nil {
+		e, err = signals.ParseExpr("signal", e.String())
+	}
+	if err != nil {
+		t.Fatalf("ParseExpr(%s) = %v", text, err)
+	}
+	return e
+}
+
+// alone compiles d by itself.
+func alone(t *testing.T, d signals.Definition) *engine.Program {
+	t.Helper()
+	block := func(text, indent string) string {
+		return "|\n" + indent + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n"+indent) + "\n"
+	}
+	src := fmt.Sprintf("id: %s\nname: %s\nplatforms: [%s]\n%s: ", d.ID, d.Name, strings.Join(d.Platforms, ", "), d.Language) + block(d.Text, "  ")
+	for i, text := range d.Suppress {
+		if i == 0 {
+			src += "suppress:\n"
+		}
+		src += "  - " + block(text, "    ")
+	}
 	defs, err := signals.ParseFile(d.Name, []byte(src))
 	if err != nil {
-		t.Fatalf("ParseFile of %s: %v", text, err)
+		t.Fatalf("ParseFile of %s: %v", src, err)
 	}
 	return build(t, defs)
 }

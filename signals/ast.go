@@ -51,6 +51,12 @@ type TermExpr struct {
 
 	Field event.Field // filled in by the checker; NoField if Own
 
+	// What only terms of CEL have: AnyKind says that events of every kind meet it, also
+	// those that have no such field; Residue stands for the field and what it is
+	// compared with, if the condition is Residual.
+	AnyKind bool
+	Residue *ResidueExpr
+
 	nameWidth, condWidth int // characters
 }
 
@@ -62,7 +68,8 @@ type Value struct {
 	Number  int64
 	Address string
 
-	width int // characters
+	width  int // characters
+	weight int // of a pattern: bytes of memory, filled in by the checker
 }
 
 // String prints e in the text language, in one line. Parsed again, the text
@@ -115,6 +122,10 @@ func (t *TermExpr) name() string {
 
 // print writes t, negated or not, whatever it says itself.
 func (t *TermExpr) print(b *strings.Builder, negate bool) {
+	if t.Residue != nil {
+		b.WriteString(t.Residue.Text)
+		return
+	}
 	b.WriteString(t.name() + " " + t.Cond.String())
 	if negate {
 		b.WriteString(" NOT")
@@ -150,5 +161,13 @@ func printValue(s string) string {
 // quoteLiteral writes a literal between single quotes with the language's two
 // escapes.
 func quoteLiteral(s string) string {
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
+	b := make([]byte, 0, len(s)+2)
+	b = append(b, '\'')
+	for i := range len(s) {
+		if s[i] == '\\' || s[i] == '\'' {
+			b = append(b, '\\')
+		}
+		b = append(b, s[i])
+	}
+	return string(append(b, '\''))
 }

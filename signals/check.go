@@ -15,15 +15,23 @@ import (
 )
 
 // check resolves the fields and values of e and reports what is wrong to src.
-func check(src *source, e *Expr) {
+// With group, e as a whole is a group.
+func check(src *source, e *Expr, group bool) {
 	c := &checker{src: src}
 	c.expr(e)
-	if !src.diags.HasErrors() {
+	switch {
+	case src.diags.HasErrors():
+	case group:
+		c.reach(e, false)
+	default:
 		c.groups(e)
 	}
 }
 
-type checker struct{ src *source }
+type checker struct {
+	src      *source
+	patterns int // bytes of memory that the patterns so far take
+}
 
 func (c *checker) expr(e *Expr) {
 	if e.Op == ExprTerm {
@@ -61,8 +69,14 @@ func (c *checker) term(t *TermExpr) {
 	}
 	for i := range t.Values {
 		v := &t.Values[i]
-		if hint, err := checkValue(info, typ, t.Cond, v); err != nil {
+		if c.patterns > maxPatterns {
+			return // said
+		}
+		if hint, err := checkValue(info, typ, t, v); err != nil {
 			c.src.reportAt(v.Pos, v.width, hint, "%s", err)
+		}
+		if c.patterns += v.weight; c.patterns > maxPatterns {
+			c.src.reportAt(v.Pos, v.width, "make several signals of it", "globs and regular expressions that take more than %d MiB of memory in one expression", maxPatterns>>20)
 		}
 	}
 }
@@ -126,14 +140,18 @@ func quoteName(t *TermExpr) string {
 // conditionsOf returns the conditions that a field of type typ has.
 func conditionsOf(typ event.Type) []Condition {
 	switch typ {
-	case event.Integer, event.Time:
+	case event.Integer:
+		return []Condition{Is, Exists, Less, LessEqual, Greater, GreaterEqual, InList}
+	case event.Time:
 		return []Condition{Is, Exists, Less, LessEqual, Greater, GreaterEqual}
 	case event.Identifier:
-		return []Condition{Is, Exists}
+		return []Condition{Is, Exists} // made by the recorder: no list can know them
 	case event.Address:
-		return []Condition{Is, Contains, BeginsWith, EndsWith, Exists, InCIDR}
+		return []Condition{Is, Contains, BeginsWith, EndsWith, Exists, InCIDR, Glob, Regex, InList}
+	case event.Hash:
+		return []Condition{Is, Contains, BeginsWith, EndsWith, Exists, Glob, Regex, InList}
 	default:
-		return []Condition{Is, Contains, BeginsWith, EndsWith, Exists}
+		return []Condition{Is, Contains, BeginsWith, EndsWith, Exists, Glob, PathGlob, Regex, InList}
 	}
 }
 
@@ -175,6 +193,10 @@ type reach struct {
 	// process says that it can be true without an event term, on the process
 	// alone.
 	process bool
+	// events is the greatest number of different events that a branch can need:
+	// those of its positive event terms and groups.
+	events int
+	late   bool // has a term whose value may arrive after the process was published
 }
 
 // and returns where both a and b can be true on one event.
@@ -186,14 +208,18 @@ func (a reach) and(b reach) reach {
 	if b.process {
 		kinds |= a.kinds
 	}
-	return reach{kinds, a.process && b.process}
+	return reach{kinds, a.process && b.process, 0, a.late || b.late}
 }
 
 // beside returns where an event can meet a part of a conjunction that need not be
 // true on one event.
-func (a reach) beside(b reach) reach { return reach{a.kinds | b.kinds, a.process && b.process} }
+func (a reach) beside(b reach) reach {
+	return reach{a.kinds | b.kinds, a.process && b.process, a.events + b.events, a.late || b.late}
+}
 
-func (a reach) or(b reach) reach { return reach{a.kinds | b.kinds, a.process || b.process} }
+func (a reach) or(b reach) reach {
+	return reach{a.kinds | b.kinds, a.process || b.process, max(a.events, b.events), a.late || b.late}
+}
 
 func (a reach) none() bool { return a.kinds == 0 && !a.process }
 
@@ -201,7 +227,10 @@ func (a reach) none() bool { return a.kinds == 0 && !a.process }
 // the comparison, not the kind. A source's own fields are on events of every
 // kind.
 func termKinds(t *TermExpr) event.KindSet {
-	if t.Own {
+	switch {
+	case t.Residue != nil:
+		return t.Residue.Kinds
+	case t.Own || t.AnyKind:
 		return event.AllKinds
 	}
 	return event.Describe(t.Field).Kinds
@@ -209,6 +238,9 @@ func termKinds(t *TermExpr) event.KindSet {
 
 // eventTerm reports whether t is on an event object, not on the process.
 func eventTerm(t *TermExpr) bool {
+	if t.Residue != nil {
+		return t.Residue.onEvent()
+	}
 	return t.Own || event.Describe(t.Field).Scope == event.ScopeEvent
 }
 
@@ -216,7 +248,11 @@ func termReach(t *TermExpr) reach {
 	if eventTerm(t) {
 		return reach{kinds: termKinds(t)}
 	}
-	return reach{process: true}
+	late := event.Describe(t.Field).Scope == event.ScopeProcess
+	if t.Residue != nil {
+		late = slices.ContainsFunc(t.Residue.Fields, func(f event.Field) bool { return event.Describe(f).Scope == event.ScopeProcess })
+	}
+	return reach{process: true, late: late}
 }
 
 // groups reports groups that no event can meet, since their terms are on events

@@ -42,16 +42,26 @@ type Definition struct {
 	FalsePositives []string
 	Response       string
 	Labels         []string
-	Text           string // the expression
+	Language       string   // that Text is in: LanguageSignal or LanguageCEL
+	Text           string   // the expression
+	Suppress       []string // expressions in the text language: where one is true the signal does not fire
 
 	// Revision is the first 16 hex digits of the SHA-256 of the canonical form
 	// of all of the above: the same content has the same revision.
 	Revision string
 
 	Pos Position // of the definition; not part of the content
-	// Expr is the checked expression; nil in a definition read from signals.bin.
-	Expr *Expr
+	// Expr is the checked expression, and SuppressExprs are those of Suppress; nil in
+	// a definition read from signals.bin.
+	Expr          *Expr
+	SuppressExprs []*Expr
 }
+
+// The languages of an expression, which are the keys that it stands under.
+const (
+	LanguageSignal = "signal"
+	LanguageCEL    = "cel"
+)
 
 // Position is a place in a file. Line and Column count from 1; Column counts
 // characters.

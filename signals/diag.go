@@ -39,6 +39,7 @@ func (l Level) String() string {
 type Diagnostic struct {
 	Pos     Position // Line 0: the file as a whole
 	Level   Level
+	Code    string // of a warning: a short name of the finding, which stays the same
 	Message string
 	Hint    string // the next step; may be empty
 	Line    string // the line of the file that Pos is in, without its end
@@ -61,11 +62,14 @@ func (d Diagnostic) String() string {
 		b.WriteString("warning: ")
 	}
 	b.WriteString(display.Text(d.Message))
+	if d.Code != "" {
+		b.WriteString(" [" + d.Code + "]")
+	}
 	return b.String()
 }
 
-// MarshalJSON writes the diagnostic with snake_case keys; hint, line and text
-// are absent where there are none.
+// MarshalJSON writes the diagnostic with snake_case keys; code, hint, line and
+// text are absent where there are none.
 func (d Diagnostic) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		File    string `json:"file"`
@@ -73,10 +77,11 @@ func (d Diagnostic) MarshalJSON() ([]byte, error) {
 		Column  int    `json:"column,omitempty"`
 		Width   int    `json:"width,omitempty"`
 		Level   string `json:"level"`
+		Code    string `json:"code,omitempty"`
 		Message string `json:"message"`
 		Hint    string `json:"hint,omitempty"`
 		Text    string `json:"line_text,omitempty"`
-	}{d.Pos.File, d.Pos.Line, d.Pos.Column, d.Width, d.Level.String(), d.Message, d.Hint, d.Line})
+	}{d.Pos.File, d.Pos.Line, d.Pos.Column, d.Width, d.Level.String(), d.Code, d.Message, d.Hint, d.Line})
 }
 
 // Diagnostics are all findings of one run, sorted by position. As an error it

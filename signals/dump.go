@@ -15,8 +15,8 @@ import (
 	"seismo/internal/event"
 )
 
-// Dump prints s as text: every signal with its tree, then the terms and the
-// atoms that they share. The same set gives the same text. The error is that of
+// Dump prints s as text: every signal with its tree, then the terms, atoms and
+// residues that they share. The same set gives the same text. The error is that of
 // w.
 func (s *Set) Dump(w io.Writer) error {
 	out := bufio.NewWriter(w)
@@ -24,40 +24,69 @@ func (s *Set) Dump(w io.Writer) error {
 		d := s.Definitions[i]
 		fmt.Fprintf(out, "signal %s %s\n  severity %s, revision %s, kinds %s\n", d.ID, strconv.Quote(d.Name), d.Severity, d.Revision, kindsText(sig.Kinds))
 		s.dumpNode(out, sig.Root, "  ")
+		for _, n := range sig.Suppress {
+			fmt.Fprintln(out, "  suppress")
+			s.dumpNode(out, n, "    ")
+		}
 	}
 	fmt.Fprintln(out, "terms")
 	for i, t := range s.Terms {
-		fmt.Fprintf(out, "  t%d %016x %s\n    kinds %s, %s %s", i, t.ID, display.Text(t.Text), kindsText(t.Kinds), s.fieldName(t.Field, t.Own), t.Cond)
-		for _, f := range []struct {
-			set  bool
-			word string
-		}{{t.Negate, "NOT"}, {t.Cased, "cased"}, {t.Group, "in group"}} {
-			if f.set {
-				fmt.Fprintf(out, ", %s", f.word)
-			}
-		}
-		fmt.Fprint(out, ", atoms")
-		for _, a := range t.Atoms {
-			fmt.Fprintf(out, " a%d", a)
-		}
-		fmt.Fprintln(out)
+		s.dumpTerm(out, i, &t)
 	}
 	fmt.Fprintln(out, "atoms")
 	for i, a := range s.Atoms {
-		fmt.Fprintf(out, "  a%d %s %s", i, s.fieldName(a.Field, a.Own), a.Cond)
-		if a.Cased {
-			fmt.Fprint(out, " cased")
+		s.dumpAtom(out, i, &a)
+	}
+	if len(s.Residues) > 0 {
+		fmt.Fprintln(out, "residues")
+	}
+	for i, r := range s.Residues {
+		fmt.Fprintf(out, "  r%d %s\n    cost %d, syntax tree of %d bytes, reads", i, strconv.Quote(r.Text), r.Cost, len(r.Checked))
+		for _, f := range r.Fields {
+			fmt.Fprintf(out, " %s", s.fieldName(f, ""))
 		}
-		switch {
-		case a.Cond == Exists:
-		case a.Literal != "":
-			fmt.Fprintf(out, " %s", strconv.Quote(a.Literal))
-		default:
-			fmt.Fprintf(out, " %d", a.Number)
+		for _, own := range r.Own {
+			fmt.Fprintf(out, " %s", s.fieldName(event.NoField, own))
 		}
 		fmt.Fprintln(out)
 	}
 	return out.Flush()
+}
+
+func (s *Set) dumpTerm(out io.Writer, i int, t *Term) {
+	subject := fmt.Sprintf("%s %s", s.fieldName(t.Field, t.Own), t.Cond)
+	if t.Cond == Residual {
+		subject = fmt.Sprintf("%s r%d", t.Cond, t.Residue)
+	}
+	fmt.Fprintf(out, "  t%d %016x %s\n    kinds %s, %s", i, t.ID, display.Text(t.Text), kindsText(t.Kinds), subject)
+	for _, f := range []struct {
+		set  bool
+		word string
+	}{{t.Negate, "NOT"}, {t.Cased, "cased"}, {t.Group, "in group"}} {
+		if f.set {
+			fmt.Fprintf(out, ", %s", f.word)
+		}
+	}
+	fmt.Fprint(out, ", atoms")
+	for _, a := range t.Atoms {
+		fmt.Fprintf(out, " a%d", a)
+	}
+	fmt.Fprintln(out)
+}
+
+func (s *Set) dumpAtom(out io.Writer, i int, a *Atom) {
+	fmt.Fprintf(out, "  a%d %s %s", i, s.fieldName(a.Field, a.Own), a.Cond)
+	if a.Cased {
+		fmt.Fprint(out, " cased")
+	}
+	switch {
+	case a.Cond == Exists:
+	case a.Literal != "":
+		fmt.Fprintf(out, " %s", strconv.Quote(a.Literal))
+	default:
+		fmt.Fprintf(out, " %d", a.Number)
+	}
+	fmt.Fprintln(out)
 }
 
 func (s *Set) dumpNode(out io.Writer, n uint32, indent string) {

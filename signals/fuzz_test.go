@@ -19,6 +19,7 @@ func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		"process.name is (sh, 'ba\\'sh', r'\\') AND NOT (network.port > 5 OR process.tty exists NOT)",
 		"group(file.path begins with cased '/etc' AND record.'a b' contains x) // why\nOR network.address in cidr '::/0'",
+		"process.path path glob ('/a/**', r'C:\\*[*]') AND process.cmd regex NOT cased '^a[^b]+(c|d)?$' OR process.hash in list (a, 'b-c')",
 		"process.start_time <= 2026-01-01T00:00:00Z or process.id is 7 and (((user.id is -1)))",
 		"process.pth is 'x AND ( OR ) is is 'a\\b' (a, (b) group group( NOT \xff 日本\t\r\n",
 	} {

@@ -6,7 +6,11 @@
 
 package signals
 
-import "seismo/internal/event"
+import (
+	"slices"
+
+	"seismo/internal/event"
+)
 
 // Set is a set of signals in lowered form. It is the same for the same
 // definitions, whatever the order of files or the host.
@@ -16,12 +20,16 @@ type Set struct {
 	Nodes       []Node
 	Terms       []Term
 	Atoms       []Atom
+	Residues    []Residue
 }
 
 // Signal is the program of one definition.
 type Signal struct {
 	Root  uint32        // index into Set.Nodes
-	Kinds event.KindSet // the kinds of event that it can fire on
+	Kinds event.KindSet // the kinds of event that it can fire on or remember something of
+	// Suppress are the roots of expressions, each judged as one group on the event
+	// at hand, without memory: where one is true the signal does not fire.
+	Suppress []uint32
 }
 
 // NodeOp is what a node does with its children.
@@ -48,16 +56,39 @@ type Node struct {
 type Term struct {
 	// ID is the 64-bit hash of object, property, condition, negation, case,
 	// values and group: it stays the same over edits of other terms.
-	ID     uint64
-	Text   string // as written, on one line
-	Field  event.Field
-	Own    string // the source's own field name, for record.'Own Name'
+	ID    uint64
+	Text  string // as written, on one line
+	Field event.Field
+	Own   string // the source's own field name, for record.'Own Name'
+	// Kinds are the kinds of event that can meet it. A negated exists of CEL (!has) is
+	// met by an event of a kind that has no such field, too.
 	Kinds  event.KindSet
 	Cond   Condition
 	Negate bool
 	Cased  bool
 	Group  bool     // stands inside group( )
 	Atoms  []uint32 // indexes into Set.Atoms: the term is met if any atom is (none of them, if Negate)
+	// Residue is the index into Set.Residues for the condition Residual, else 0. Its
+	// Atoms, which may be on several fields, are then what the residue can not be true
+	// without: one of them must be met. None means that nothing is known.
+	Residue uint32
+}
+
+// Residue is a part of a CEL expression that is no combination of terms. It is
+// evaluated by package celenv.
+type Residue struct {
+	Text    string // the part, as CEL
+	Checked []byte // its checked syntax tree: a cel.expr CheckedExpr without source information
+	// Fields and Own are what it reads, each sorted and once. It is a term on the event
+	// if one of them is of the event, else one on the process.
+	Fields []event.Field
+	Own    []string
+	Cost   uint64 // bound on its work units for one event
+}
+
+// OnEvent reports whether r reads a field of the event.
+func (r *Residue) OnEvent() bool {
+	return len(r.Own) > 0 || slices.ContainsFunc(r.Fields, func(f event.Field) bool { return event.Describe(f).Scope == event.ScopeEvent })
 }
 
 // Condition is how a field is compared with a value.
@@ -75,11 +106,17 @@ const (
 	Greater
 	GreaterEqual
 	InCIDR
+	Glob     // * and ? stand for any bytes
+	PathGlob // * and ? stand for any bytes but separators, ** for any
+	Regex    // RE2, unanchored, on bytes
+	InList   // is any value of a named list
+	Residual // a part of a CEL expression
 	numConditions
 )
 
 var conditionNames = [numConditions]string{"is", "contains", "begins with", "ends with",
-	"exists", "<", "<=", ">", ">=", "in cidr"}
+	"exists", "<", "<=", ">", ">=", "in cidr",
+	"glob", "path glob", "regex", "in list", "cel"}
 
 // String returns the condition as signals spell it.
 func (c Condition) String() string {
@@ -104,6 +141,10 @@ func (c Condition) Valid() bool { return c < numConditions }
 //     netip.Prefix (InCIDR); contains, begins with and ends with compare the
 //     canonical text
 //   - Exists: neither
+//   - Glob, PathGlob, Regex: Literal, the pattern of package pattern; a glob has
+//     ASCII letters in lower case unless Cased
+//   - InList: Literal, the name of the list
+//   - Residual: never
 type Atom struct {
 	Field   event.Field
 	Own     string

@@ -54,7 +54,9 @@ func keysOf() []key {
 		{"falsepositives", false, list(func(d *Definition) *[]string { return &d.FalsePositives })},
 		{"response", false, text(func(d *Definition) *string { return &d.Response })},
 		{"labels", false, list(func(d *Definition) *[]string { return &d.Labels })},
-		{"signal", true, (*fileReader).signal},
+		{"suppress", false, (*fileReader).suppress},
+		{LanguageSignal, false, (*fileReader).signal},
+		{LanguageCEL, false, (*fileReader).cel},
 	}
 }
 
@@ -114,7 +116,7 @@ func (f *fileReader) definition(n *yaml.Node) {
 	}
 	for _, k := range keys {
 		if k.required && seen[k.name] == nil && !f.hasStandIn(seen, k.name) {
-			hint := "a definition has at least id, name and signal"
+			hint := "a definition has at least id, name and either signal or cel"
 			if k.name == "id" {
 				hint = "an id is a UUID, made once and kept: uuidgen prints a new one"
 			}
@@ -122,17 +124,34 @@ func (f *fileReader) definition(n *yaml.Node) {
 			good = false
 		}
 	}
+	good = f.oneExpression(n, seen) && good
 	if good {
 		d.Revision = revision(&d)
 		f.defs = append(f.defs, d)
 	}
 }
 
+// oneExpression reports whether exactly one key of n says what the signal is.
+func (f *fileReader) oneExpression(n *yaml.Node, seen map[string]*yaml.Node) bool {
+	text, cel := seen[LanguageSignal], seen[LanguageCEL]
+	switch {
+	case text != nil && cel != nil:
+		f.errorAt(cel, "make two signals of it, or say it in one of the languages", "a definition with both signal and cel")
+		return false
+	case text == nil && cel == nil:
+		if !f.hasStandIn(seen, LanguageSignal) {
+			f.errorAt(n, "a definition has at least id, name and either signal or cel", `definition without "signal" or "cel"`)
+		}
+		return false
+	}
+	return true
+}
+
 // hasStandIn reports whether a key that is refused stands where name should: one
 // error is enough.
 func (f *fileReader) hasStandIn(seen map[string]*yaml.Node, name string) bool {
 	for k := range seen {
-		if k != name && meantKey(k) == name || name == "signal" && k == "cel" {
+		if k != name && meantKey(k) == name {
 			return true
 		}
 	}
@@ -143,11 +162,6 @@ func (f *fileReader) unknownKey(k *yaml.Node, keys []key) {
 	var names []string
 	for _, c := range keys {
 		names = append(names, c.name)
-	}
-	switch k.Value {
-	case "cel", "suppress":
-		f.errorAt(k, "", `key %s: this version reads only "signal"`, quote(k.Value))
-		return
 	}
 	f.errorAt(k, "the keys are "+strings.Join(names, ", "), "unknown key %s%s", quote(k.Value), didYouMean(meantKey(k.Value)))
 }
@@ -303,28 +317,4 @@ func (f *fileReader) techniques(d *Definition, n *yaml.Node) (good bool) {
 		}
 	}
 	return good
-}
-
-// signal parses and checks the expression.
-func (f *fileReader) signal(d *Definition, n *yaml.Node) bool {
-	if _, ok := f.scalar(n, "signal"); !ok {
-		return false
-	}
-	src := &source{file: f.file, lines: f.lines, text: strings.TrimRight(n.Value, " \t\r\n")}
-	joined := false
-	if src.pieces = []piece{{line: max(1, n.Line), column: max(1, n.Column), point: true}}; len(src.text) <= maxText {
-		src.pieces, joined = scalarPieces(f.lines, n)
-	}
-	e, comment := parse(src)
-	if comment >= 0 && joined {
-		src.report(comment, 2, `with "signal: |" YAML leaves the lines as they are`, "a comment runs to the end of its line, and YAML has made one line of this value")
-	}
-	for i := range src.diags {
-		if src.diags[i].Message == unclosedLiteral && n.Style == 0 && strings.Contains(f.line(src.diags[i].Pos.Line), " #") {
-			src.diags[i].Hint = `YAML ends the value at " #"; below "signal: |", indented, it does not`
-		}
-	}
-	f.diags = append(f.diags, src.diags[:min(len(src.diags), max(0, maxDiags+1-len(f.diags)))]...)
-	d.Text, d.Expr = strings.TrimSpace(n.Value), e
-	return len(src.diags) == 0
 }

@@ -19,7 +19,10 @@ const (
 	maxTerms   = 2000     // terms of an expression
 	maxLiteral = 1024     // bytes of a literal
 	maxList    = 1000     // values of a list
-	maxOwnName = 256      // bytes of an own name
+	// maxPatterns bounds the work that the globs and regular expressions of an
+	// expression make: the bytes of memory that they take, compiled.
+	maxPatterns = 8 << 20
+	maxOwnName  = 256 // bytes of an own name
 )
 
 // keywords can not be bare words. Some have no meaning in this version: a

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // This file finds what is allowed in a signal but hardly meant. What is wrong for
-// certain is an error and found in check.go. Whether a signal can fire at all is
-// in fires.go.
+// certain is an error and found in check.go. The findings have a file each:
+// linttruth.go and lintconflict.go what is never or always true, lintliteral.go what
+// says nothing, lintduplicate.go what another signal says, lintcost.go what can not
+// be looked for, and fires.go, with the tables of lintplatform.go, what never fires.
+// docs/lint.md lists the codes.
 
 package signals
 
@@ -15,40 +18,83 @@ import (
 	"seismo/internal/event"
 )
 
-// Lint returns warnings about defs, sorted by position. A definition without
-// expression, as one read from signals.bin, has none.
+// Lint returns warnings about defs, sorted by position, each with a code that stays
+// the same over versions. A definition without expression, as one read from
+// signals.bin, has none. The work grows with the text of the definitions, not with
+// the square of their number.
 func Lint(defs []Definition) Diagnostics {
 	l := &linter{}
 	for i := range defs {
-		if e := defs[i].Expr; e != nil {
-			l.root = e
-			l.mixed(e)
-			l.expr(e, false, false)
-			l.firing(&defs[i])
+		if defs[i].Expr != nil {
+			l.definition(&defs[i])
 		}
 	}
+	l.duplicates(defs)
 	l.diags.sort()
 	return l.diags
 }
 
 type linter struct {
-	root  *Expr // of the definition at hand
+	root  *Expr                // of the expression at hand
+	never map[part]bool        // what of it can not be true
+	cel   bool                 // it is in CEL
+	said  int                  // findings in it
+	atoms map[*TermExpr][]Atom // of its terms
 	diags Diagnostics
 }
 
-func (l *linter) warn(pos Position, width int, hint, format string, args ...any) {
-	d := Diagnostic{Pos: pos, Level: Warning, Message: fmt.Sprintf(format, args...), Hint: hint, Width: max(1, width)}
+// maxFindings bounds what is said about one expression.
+const maxFindings = 50
+
+func (l *linter) warn(code string, pos Position, width int, hint, format string, args ...any) {
+	if l.said++; l.said > maxFindings {
+		return
+	}
+	d := Diagnostic{Pos: pos, Level: Warning, Code: code, Message: fmt.Sprintf(format, args...), Hint: hint, Width: max(1, width)}
 	if n := pos.Line; n >= 1 && n <= len(l.root.lines) {
 		d.Line = l.root.lines[n-1]
 	}
 	l.diags = append(l.diags, d)
 }
 
+// begin makes e the expression at hand.
+func (l *linter) begin(e *Expr, language string) {
+	l.root, l.said, l.cel = e, 0, language == LanguageCEL
+	l.never, l.atoms = map[part]bool{}, map[*TermExpr][]Atom{}
+	if !l.cel { // where everybody knows that && binds tighter
+		l.mixed(e)
+	}
+}
+
+func (l *linter) definition(d *Definition) {
+	for i, e := range d.SuppressExprs {
+		l.begin(e, LanguageSignal)
+		l.expr(e, false, true)
+		known := l.truth(part{expr: e}, place{group: true})
+		width := 1
+		if i < len(d.Suppress) {
+			width = utf8.RuneCountInString(firstLine(d.Suppress[i]))
+		}
+		switch {
+		case known.never:
+			l.warn("always-false", e.Pos, width, "", "never true: it suppresses nothing")
+		case known.everywhere:
+			l.warn("never-fires", e.Pos, width, "", "signal never fires: this suppresses it at all times")
+		}
+	}
+	l.begin(d.Expr, d.Language)
+	l.expr(d.Expr, false, false)
+	l.firing(d, l.truth(part{expr: d.Expr}, place{}))
+}
+
 // expr looks at e, which stands negated or in a group.
 func (l *linter) expr(e *Expr, negate, group bool) {
 	switch e.Op {
 	case ExprTerm:
-		l.wildcards(e.Term)
+		l.values(e.Term)
+		if e.Term.Cond != Residual {
+			l.impliedValues([]sided{{e.Term, negate != e.Term.Negate, l.atomsOf(e.Term)}})
+		}
 		return
 	case ExprNot:
 		l.expr(e.Kids[0], !negate, group)
@@ -56,37 +102,33 @@ func (l *linter) expr(e *Expr, negate, group bool) {
 	case ExprGroup:
 		l.expr(e.Kids[0], negate, true)
 		return
+	case ExprAnd, ExprOr:
+	default:
+		return
 	}
 	parts := flatten(e, negate, nil)
-	l.repeated(parts)
-	if (e.Op == ExprAnd) != negate {
-		l.contradictions(parts)
-		if !group {
-			l.ungrouped(parts)
-		}
+	and := (e.Op == ExprAnd) != negate
+	l.implied(l.repeated(parts, group), and, group)
+	if and && !group {
+		l.ungrouped(parts)
 	}
 	for _, p := range parts {
-		l.expr(p.expr, p.negate, group)
+		if p.expr.Op == ExprTerm {
+			l.values(p.expr.Term)
+		} else {
+			l.expr(p.expr, p.negate, group)
+		}
 	}
 }
 
-// wildcards names values that look like patterns: here a star is a star. Values
-// of command lines are left out, where shells put them.
-func (l *linter) wildcards(t *TermExpr) {
-	if t.Field == event.ProcessCommandLine || t.Field == event.ProcessArgs || t.Own {
-		return
+// atomsOf returns the atoms of t, which are needed more than once.
+func (l *linter) atomsOf(t *TermExpr) []Atom {
+	atoms, ok := l.atoms[t]
+	if !ok {
+		atoms = termAtoms(t)
+		l.atoms[t] = atoms
 	}
-	seen := map[string]bool{}
-	for _, v := range t.Values {
-		if folded := strings.ToLower(v.Text); !t.Cased && seen[folded] {
-			l.warn(v.Pos, v.width, "", "%s stands twice in the list", quote(v.Text))
-		} else {
-			seen[folded] = true
-		}
-		if strings.HasPrefix(v.Text, "*") || strings.HasSuffix(v.Text, "*") {
-			l.warn(v.Pos, v.width, "write begins with, ends with or contains, without the *", "%s is no pattern: the * must stand in the value itself", quote(v.Text))
-		}
-	}
+	return atoms
 }
 
 // mixed names an AND that stands beside an OR on one level, anywhere in e.
@@ -95,145 +137,119 @@ func (l *linter) mixed(e *Expr) {
 	for _, k := range e.Kids {
 		if e.Op == ExprOr && k.Op == ExprAnd && !k.Parens && !said {
 			said = true
-			l.warn(k.Pos, 1, "put parentheses around what belongs together", "AND and OR are mixed without parentheses: AND binds tighter")
+			l.warn("and-or-mix", k.Pos, 1, "put parentheses around what belongs together", "AND and OR are mixed without parentheses: AND binds tighter")
 		}
 		l.mixed(k)
 	}
 }
 
-// repeated names parts that stand twice.
-func (l *linter) repeated(parts []part) {
-	seen := map[string]bool{}
-	for _, p := range parts {
-		if p.expr.Op != ExprTerm {
-			continue
-		}
-		form := p.form(p.negate)
-		if seen[form] {
-			l.warn(p.expr.Pos, p.expr.Term.nameWidth, "", "term is repeated: %s", p.expr.Term.Text)
-		}
-		seen[form] = true
-	}
-}
-
-// form returns the canonical form of a term, negated as it says or by negate.
-func (p part) form(negate bool) string {
-	t := p.expr.Term
-	return canonicalTerm(t, termAtoms(t), negate != t.Negate, false)
-}
-
-// contradictions names two parts of a conjunction that are never both true.
-func (l *linter) contradictions(parts []part) {
-	seen := map[string]bool{}
-	values := map[event.Field][]part{} // parts that ask for one of some values
-	for _, p := range parts {
-		if p.expr.Op != ExprTerm {
-			continue
-		}
-		t := p.expr.Term
-		if seen[p.form(!p.negate)] {
-			l.warn(t.Pos, t.nameWidth, "", "never true: joined by AND with the opposite of %s", t.Text)
-		}
-		seen[p.form(p.negate)] = true
-		if t.Cond != Is || t.Negate != p.negate || !singleValued(t) {
-			continue
-		}
-		for _, other := range values[t.Field] {
-			if !shareValue(other.expr.Term, t) {
-				l.warn(t.Pos, t.nameWidth, "several values stand in one list: is ('a', 'b')",
-					"never true: %s has one value, it can not be that of both %s and %s", t.name(), other.expr.Term.Text, t.Text)
-				break
-			}
-		}
-		if len(values[t.Field]) < maxCompared {
-			values[t.Field] = append(values[t.Field], p)
-		}
-	}
-}
-
-// maxCompared bounds the terms on one field that are compared with each other.
-const maxCompared = 16
-
-// singleValued reports whether t is on a field with at most one value.
-func singleValued(t *TermExpr) bool {
-	info := event.Describe(t.Field)
-	return !t.Own && info.Scope != event.ScopeAncestor && info.Type != event.List && info.Type != event.Hash
-}
-
-// shareValue reports whether a value may be equal to one of a and to one of b.
-func shareValue(a, b *TermExpr) bool {
-	literals := map[Atom]bool{}
-	for _, atom := range termAtoms(a) {
-		literals[Atom{Literal: foldASCII(atom.Literal), Number: atom.Number}] = true
-	}
-	return slices.ContainsFunc(termAtoms(b), func(atom Atom) bool {
-		return literals[Atom{Literal: foldASCII(atom.Literal), Number: atom.Number}]
-	})
-}
-
-// ungrouped names two parts of a conjunction outside of a group that have terms
-// on one event object.
+// ungrouped names two parts of a conjunction outside of a group that have terms on
+// one event object, or one of them on what events of every kind have.
 func (l *linter) ungrouped(parts []part) {
-	first := map[string]*TermExpr{} // by object
+	first := map[string]part{} // by object
 	said := map[string]bool{}
+	var order []string
 	for _, p := range parts {
-		terms := eventTerms(p.expr, nil)
+		terms := eventTerms(p, nil)
 		for _, t := range terms {
-			object := strings.ToLower(t.Object)
-			if other := first[object]; other != nil && !said[object] {
-				said[object] = true
-				l.warn(t.Pos, t.nameWidth, "group( … ) says that one event is to meet both",
-					"%s and %s are joined by AND outside of a group", other.name(), t.name())
+			object := strings.ToLower(t.expr.Term.Object)
+			for _, o := range order {
+				if o != object && !everyKind(t.expr.Term) && !everyKind(first[o].expr.Term) || said[o+" "+object] {
+					continue
+				}
+				said[o+" "+object], said[object+" "+o] = true, true
+				l.warnUngrouped(first[o], t)
 			}
 		}
 		for _, t := range terms {
-			if object := strings.ToLower(t.Object); first[object] == nil {
+			if object := strings.ToLower(t.expr.Term.Object); first[object].expr == nil {
 				first[object] = t
+				order = append(order, object)
 			}
 		}
 	}
 }
 
-// eventTerms appends the event terms in e that stand in no group.
-func eventTerms(e *Expr, terms []*TermExpr) []*TermExpr {
-	switch {
+// everyKind reports whether t is on a field that events of every kind have.
+func everyKind(t *TermExpr) bool { return termKinds(t) == event.AllKinds }
+
+func (l *linter) warnUngrouped(a, b part) {
+	message := "%s and %s are joined by AND outside of a group: different events of the process can meet them"
+	if a.negated() || b.negated() {
+		message = "%s and %s are joined by AND outside of a group: NOT is judged on the event at hand, what has no NOT an earlier event of the process can have met"
+	}
+	t := b.expr.Term
+	first, second := a.expr.Term.name(), t.name()
+	if first == second {
+		first, second = a.expr.Term.Text, t.Text
+	}
+	l.warn("ungrouped", t.Pos, t.nameWidth, "group( … ) says that one event is to meet both", message, first, second)
+}
+
+// negated reports whether p, a term, is negated where it stands.
+func (p part) negated() bool { return p.expr.Term.Negate != p.negate }
+
+// eventTerms appends the event terms in p that stand in no group.
+func eventTerms(p part, terms []part) []part {
+	switch e := p.expr; {
 	case e.Op == ExprGroup:
-	case e.Op == ExprTerm && eventTerm(e.Term):
-		terms = append(terms, e.Term)
+	case e.Op == ExprTerm:
+		if eventTerm(e.Term) {
+			terms = append(terms, p)
+		}
 	default:
 		for _, k := range e.Kids {
-			terms = eventTerms(k, terms)
+			terms = eventTerms(part{k, p.negate != (e.Op == ExprNot)}, terms)
 		}
 	}
 	return terms
 }
 
-// firing names what keeps a signal from firing, or lets it fire on nearly all.
-func (l *linter) firing(d *Definition) {
+// firing names what keeps a signal from firing, or lets it fire on nearly all. known
+// is what is known of its expression.
+func (l *linter) firing(d *Definition, known truth) {
 	e := d.Expr
 	width := utf8.RuneCountInString(firstLine(d.Text))
-	f := firesOn(e, false)
-	kinds := f.met
-	if f.process {
-		kinds |= event.SetOf(event.KindProcess)
-	}
+	late := hasProcessTerm(e)
+	r := firer{event.AllKinds, func(p part) bool { return l.never[p] }}
+	f := r.on(part{expr: e}, false)
+	kinds := f.fires(late)
 	switch {
+	case known.never:
+		l.warn("never-fires", e.Pos, width, "", "signal never fires: its expression is never true")
+		return
 	case kinds == 0 && f.negated != 0:
-		l.warn(e.Pos, width, "give it a term on the event without NOT, or put what one event is to meet in group( … )",
+		l.warn("never-fires", e.Pos, width, "give it a term on the event without NOT, or put what one event is to meet in group( … )",
 			"signal never fires: its terms on the event all have NOT")
 		return
 	case kinds == 0:
-		l.warn(e.Pos, width, "terms are judged on one event and its process; what earlier events met is not remembered",
-			"signal never fires: it joins terms on events of different kinds by AND")
+		l.warn("never-fires", e.Pos, width, "terms with NOT are judged on the event at hand, and it is to meet one without NOT too",
+			"signal never fires: no event can meet its terms with NOT together with one without")
 		return
-	case !hasPositive(e, false):
-		l.warn(e.Pos, width, "", "signal has no term without NOT: it fires on everything that its terms do not name")
+	case known.meets != 0:
+		l.warn("always-fires", e.Pos, width, "", "signal fires on every %s", eventText(known.meets))
+	case known.everywhere:
+		l.warn("always-fires", e.Pos, width, "", "signal fires on every process")
+	case !hasPositive(part{expr: e}):
+		l.warn("no-positive", e.Pos, width, "", "signal has no term without NOT: it fires on everything that its terms do not name")
+	default:
+		l.cost(d, width)
 	}
 	for _, platform := range d.Platforms {
-		if kinds&kindsOn(platform) == 0 {
-			l.warn(e.Pos, width, "platforms are those of the event", "signal never fires on platform %s: there are no %s events", platform, kindsText(kinds))
+		r.available = kindsOn(platform)
+		if r.on(part{expr: e}, false).fires(late)&r.available == 0 {
+			l.warn("platform", e.Pos, width, "platforms are those of the event: "+platform+" has "+kindsText(r.available)+" events",
+				"signal never fires on platform %s: there are no %s events", platform, kindsText(kinds&^r.available))
 		}
 	}
+}
+
+// hasProcessTerm reports whether a late value of the process can change e.
+func hasProcessTerm(e *Expr) bool {
+	if e.Op == ExprTerm {
+		return !eventTerm(e.Term)
+	}
+	return e.Op > ExprGroup || slices.ContainsFunc(e.Kids, hasProcessTerm)
 }
 
 func firstLine(s string) string {
@@ -241,22 +257,12 @@ func firstLine(s string) string {
 	return strings.TrimRight(line, "\r")
 }
 
-// hasPositive reports whether e has a term without NOT.
-func hasPositive(e *Expr, negate bool) bool {
-	if e.Op == ExprTerm {
-		return e.Term.Negate == negate
+// hasPositive reports whether p has a term without NOT.
+func hasPositive(p part) bool {
+	if p.expr.Op == ExprTerm {
+		return p.expr.Term.Negate == p.negate
 	}
-	return slices.ContainsFunc(e.Kids, func(k *Expr) bool { return hasPositive(k, negate != (e.Op == ExprNot)) })
-}
-
-// kindsOn returns the kinds of event that there can be on a platform.
-func kindsOn(platform string) event.KindSet {
-	kinds := event.AllKinds
-	if platform != "windows" {
-		kinds &^= event.SetOf(event.KindRegistry)
-	}
-	if platform == "windows" {
-		kinds &^= event.SetOf(event.KindSyscall)
-	}
-	return kinds
+	return p.expr.Op > ExprGroup || slices.ContainsFunc(p.expr.Kids, func(k *Expr) bool {
+		return hasPositive(part{k, p.negate != (p.expr.Op == ExprNot)})
+	})
 }

@@ -55,6 +55,7 @@ references:
 falsepositives: [none]
 response: Look.
 labels: [a, b]
+suppress: [user.name is root, "process.name is x // why"]
 signal: |
   // why
   user.id is 0
@@ -67,7 +68,7 @@ signal: |
 		Severity: signals.Critical, Status: "stable", Techniques: []string{"T1059", "T1059.004"},
 		Platforms: []string{"linux", "macos"}, Author: "42", References: []string{"https://example.org/a"},
 		FalsePositives: []string{"none"}, Response: "Look.", Labels: []string{"a", "b"},
-		Text: "// why\nuser.id is 0", Pos: signals.Position{File: "x.yml", Line: 2, Column: 1},
+		Language: "signal", Text: "// why\nuser.id is 0", Suppress: []string{"user.name is root", "process.name is x // why"}, Pos: signals.Position{File: "x.yml", Line: 2, Column: 1},
 	}
 	got := defs[0]
 	if got.Expr == nil || got.Expr.String() != "user.id is 0" {
@@ -76,7 +77,10 @@ signal: |
 	if len(got.Revision) != 16 {
 		t.Errorf("revision %q, want 16 digits", got.Revision)
 	}
-	got.Expr, got.Revision = nil, ""
+	if len(got.SuppressExprs) != 2 || got.SuppressExprs[1].String() != "process.name is 'x'" {
+		t.Errorf("suppress expressions: %v", got.SuppressExprs)
+	}
+	got.Expr, got.SuppressExprs, got.Revision = nil, nil, ""
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("definition differs (-want +got):\n%s", diff)
 	}
@@ -87,9 +91,9 @@ func TestRevision(t *testing.T) {
 	base := map[string]string{
 		"id": "00000000-0000-4000-8000-000000000001", "name": "n", "description": "d", "severity": "low", "status": "test",
 		"techniques": "[T1059]", "platforms": "[linux]", "author": "a", "references": "[r]", "falsepositives": "[f]",
-		"response": "x", "labels": "[l, m]", "signal": "user.id is 1",
+		"response": "x", "labels": "[l, m]", "suppress": "[user.id is 2]", "signal": "user.id is 1",
 	}
-	order := []string{"id", "name", "description", "severity", "status", "techniques", "platforms", "author", "references", "falsepositives", "response", "labels", "signal"}
+	order := []string{"id", "name", "description", "severity", "status", "techniques", "platforms", "author", "references", "falsepositives", "response", "labels", "suppress", "signal"}
 	revision := func(changed, to, file string) string {
 		var b strings.Builder
 		for _, k := range order {
@@ -115,7 +119,7 @@ func TestRevision(t *testing.T) {
 	for k, v := range map[string]string{
 		"id": "00000000-0000-4000-8000-000000000002", "name": "m", "description": "e", "severity": "high", "status": "stable",
 		"techniques": "[T1060]", "platforms": "[macos]", "author": "b", "references": "[s]", "falsepositives": "[g]",
-		"response": "y", "labels": "[lm]", "signal": "user.id is 2",
+		"response": "y", "labels": "[lm]", "suppress": "[user.id is 3]", "signal": "user.id is 2",
 	} {
 		r := revision(k, v, "a.yml")
 		if other, ok := seen[r]; ok {

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // This file lowers checked expressions to the IR, whose form is in ir.go: NOT is
-// pushed down into the terms, literals are folded, equal terms and atoms become
-// one. dump.go prints the result.
+// pushed down into the terms, which are lowered in lowerterm.go. dump.go prints
+// the result.
 
 package signals
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,7 +19,9 @@ import (
 // the files say.
 const (
 	maxDefinitions = 20_000
-	maxAtoms       = 200_000
+	maxAtoms       = 1_000_000 // and as many terms
+	maxNodes       = 1_000_000
+	maxTermAtoms   = 4_000_000 // values of all terms
 )
 
 // Lower makes the IR of defs, which [Load] or [ParseFile] have returned. The
@@ -31,9 +32,8 @@ const (
 func Lower(defs []Definition) (*Set, error) {
 	l := &lowerer{
 		set:   &Set{Definitions: slices.Clone(defs)},
-		terms: map[string]uint32{},
-		ids:   map[uint64]string{},
-		atoms: map[Atom]uint32{},
+		terms: map[[sha256.Size]byte]uint32{}, ids: map[uint64]bool{},
+		atoms: map[Atom]uint32{}, residues: map[string]uint32{},
 	}
 	slices.SortStableFunc(l.set.Definitions, func(a, b Definition) int { return strings.Compare(a.ID, b.ID) })
 	if len(defs) > maxDefinitions {
@@ -50,13 +50,7 @@ func Lower(defs []Definition) (*Set, error) {
 			l.fail(d.Pos, "id %s stands twice", quote(d.ID))
 			continue
 		}
-		root, r := l.expr(d.Expr, false, false, d)
-		if r.process { // a branch without event terms fires when its process is published
-			r.kinds |= event.SetOf(event.KindProcess)
-		}
-		l.set.Signals = append(l.set.Signals, Signal{Root: root, Kinds: r.kinds})
-		if len(l.set.Atoms) > maxAtoms {
-			l.fail(d.Pos, "more than %d different values in all signals", maxAtoms)
+		if l.signal(d); l.full {
 			break
 		}
 	}
@@ -68,10 +62,45 @@ func Lower(defs []Definition) (*Set, error) {
 
 type lowerer struct {
 	set   *Set
-	terms map[string]uint32 // by canonical form
-	ids   map[uint64]string // canonical form by id
+	terms map[[sha256.Size]byte]uint32 // by the hash of the canonical form
+	ids   map[uint64]bool              // of terms
 	atoms map[Atom]uint32
-	diags Diagnostics
+	// residues are those of CEL, by text.
+	residues map[string]uint32
+	full     bool // the set is larger than it may be
+	diags    Diagnostics
+
+	termAtoms int // of all terms
+
+	scratch struct {
+		atoms []Atom
+		form  canonical
+	}
+}
+
+// signal lowers d.
+func (l *lowerer) signal(d *Definition) {
+	root, r := l.expr(d.Expr, false, false, d)
+	// A branch without event terms fires when its process is published; one that
+	// earlier events have met can be completed by a value that arrives later.
+	if r.process || r.events > 1 && r.late {
+		r.kinds |= event.SetOf(event.KindProcess)
+	}
+	s := Signal{Root: root, Kinds: r.kinds}
+	for _, e := range d.SuppressExprs {
+		root, _ := l.expr(e, false, true, d)
+		s.Suppress = append(s.Suppress, root)
+	}
+	l.set.Signals = append(l.set.Signals, s)
+	for _, bound := range []struct {
+		n, max int
+		what   string
+	}{{len(l.set.Atoms), maxAtoms, "different values"}, {len(l.set.Terms), maxAtoms, "different terms"}, {len(l.set.Nodes), maxNodes, "terms and operators"}, {l.termAtoms, maxTermAtoms, "values"}} {
+		if bound.n > bound.max && !l.full {
+			l.fail(d.Pos, "more than %d %s in all signals", bound.max, bound.what)
+			l.full = true
+		}
+	}
 }
 
 func (l *lowerer) fail(pos Position, format string, args ...any) {
@@ -84,11 +113,18 @@ func (l *lowerer) expr(e *Expr, negate, group bool, d *Definition) (uint32, reac
 	switch e.Op {
 	case ExprTerm:
 		term := l.term(e.Term, negate != e.Term.Negate, group, d)
-		return l.node(Node{Op: NodeTerm, Term: term}), termReach(e.Term)
+		r := termReach(e.Term)
+		if !r.process && negate == e.Term.Negate {
+			r.events = 1
+		}
+		return l.node(Node{Op: NodeTerm, Term: term}), r
 	case ExprNot:
 		return l.expr(e.Kids[0], !negate, group, d)
 	case ExprGroup:
 		kid, r := l.expr(e.Kids[0], negate, true, d)
+		if r.events = 0; r.kinds != 0 {
+			r.events = 1
+		}
 		return l.node(Node{Op: NodeGroup, Kids: []uint32{kid}}), r
 	}
 	n := Node{Op: NodeAnd}
@@ -139,129 +175,4 @@ func flatten(e *Expr, negate bool, parts []part) []part {
 		}
 	}
 	return parts
-}
-
-// term returns the number of term t, negated or not.
-func (l *lowerer) term(t *TermExpr, negate, group bool, d *Definition) uint32 {
-	atoms := termAtoms(t)
-	form := canonicalTerm(t, atoms, negate, group)
-	if n, ok := l.terms[form]; ok {
-		return n
-	}
-	sum := sha256.Sum256([]byte(form))
-	id := binary.BigEndian.Uint64(sum[:8])
-	if other, ok := l.ids[id]; ok && other != form {
-		l.fail(t.Pos, "term %s of signal %s has the same id as another one; write it in another way", quote(t.Text), quote(d.Name))
-	}
-	l.ids[id] = form
-	term := Term{
-		ID: id, Text: t.Text, Field: t.Field, Kinds: termKinds(t),
-		Cond: t.Cond, Negate: negate, Cased: t.Cased, Group: group,
-	}
-	if t.Own {
-		term.Own = t.Property
-	}
-	if negate != t.Negate { // NOT was pushed down: the text says what is judged
-		var b strings.Builder
-		t.print(&b, negate)
-		term.Text = b.String()
-	}
-	for _, a := range atoms {
-		term.Atoms = append(term.Atoms, l.atom(a))
-	}
-	n := uint32(len(l.set.Terms))
-	l.set.Terms = append(l.set.Terms, term)
-	l.terms[form] = n
-	return n
-}
-
-func (l *lowerer) atom(a Atom) uint32 {
-	n, ok := l.atoms[a]
-	if !ok {
-		n = uint32(len(l.set.Atoms))
-		l.set.Atoms = append(l.set.Atoms, a)
-		l.atoms[a] = n
-	}
-	return n
-}
-
-// termAtoms returns the comparisons of t, each once, in text order.
-func termAtoms(t *TermExpr) []Atom {
-	a := Atom{Field: t.Field, Cond: t.Cond, Cased: t.Cased}
-	typ := event.String
-	if t.Own {
-		a.Own = t.Property
-	} else {
-		typ = event.Describe(t.Field).Type
-	}
-	if t.Cond == Exists {
-		return []Atom{a}
-	}
-	var atoms []Atom
-	seen := map[Atom]bool{}
-	for _, v := range t.Values {
-		switch {
-		case typ == event.Integer || typ == event.Identifier || typ == event.Time:
-			a.Number = v.Number
-		case typ == event.Address && (t.Cond == Is || t.Cond == InCIDR):
-			a.Literal = v.Address
-		case t.Cased:
-			a.Literal = v.Text
-		default:
-			a.Literal = foldASCII(v.Text)
-		}
-		if !seen[a] {
-			seen[a] = true
-			atoms = append(atoms, a)
-		}
-	}
-	return atoms
-}
-
-// foldASCII returns s with the ASCII letters in lower case and every other byte
-// as it is.
-func foldASCII(s string) string {
-	b := []byte(s)
-	for i, c := range b {
-		if 'A' <= c && c <= 'Z' {
-			b[i] = c + 'a' - 'A'
-		}
-	}
-	return string(b)
-}
-
-// canonicalTerm returns the form whose SHA-256 begins with the term's id (64
-// bits, big endian). It has, each as the length in bytes (64 bits, big endian)
-// and the bytes: "field" and the name in the registry, or "own" and the own name;
-// the condition as signals spell it; one byte each, 0 or 1, for negation, cased
-// and group; and the values, each once, in the order of their bytes: a literal as
-// it is compared, a number as 8 bytes, big endian.
-func canonicalTerm(t *TermExpr, atoms []Atom, negate, group bool) string {
-	var c canonical
-	if t.Own {
-		c.text("own")
-		c.text(t.Property)
-	} else {
-		c.text("field")
-		c.text(event.Describe(t.Field).Name)
-	}
-	c.text(t.Cond.String())
-	flags := [3]byte{}
-	for i, set := range []bool{negate, t.Cased, group} {
-		if set {
-			flags[i] = 1
-		}
-	}
-	c.text(string(flags[:]))
-	var values []string
-	for _, a := range atoms {
-		if a.Literal == "" && t.Cond != Exists {
-			values = append(values, string(binary.BigEndian.AppendUint64(nil, uint64(a.Number))))
-		} else {
-			values = append(values, a.Literal)
-		}
-	}
-	slices.Sort(values)
-	c.list(values)
-	return string(c)
 }

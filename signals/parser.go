@@ -24,7 +24,17 @@ func ParseExpr(name, text string) (*Expr, error) {
 // is complete only if nothing was reported. comment is the offset of the first
 // comment, or -1.
 func parse(src *source) (e *Expr, comment int) {
-	p := &parser{lexer: lexer{src: src, comment: -1}}
+	return (&parser{lexer: lexer{src: src, comment: -1}}).parse()
+}
+
+// parseSuppress is parse for an expression that is judged on one event alone, as
+// a whole.
+func parseSuppress(src *source) (e *Expr, comment int) {
+	return (&parser{lexer: lexer{src: src, comment: -1}, group: true, suppress: true}).parse()
+}
+
+func (p *parser) parse() (e *Expr, comment int) {
+	src := p.src
 	if len(src.text) > maxText {
 		src.report(0, 1, "make several signals of it", "expression has %d bytes, at most %d are taken", len(src.text), maxText)
 		return nil, -1
@@ -48,7 +58,7 @@ func parse(src *source) (e *Expr, comment int) {
 		e = join(ExprAnd, []*Expr{e, p.expr(0)})
 	}
 	if e != nil {
-		check(src, e)
+		check(src, e, p.suppress)
 		e.lines = src.lines
 	}
 	return e, p.comment
@@ -56,10 +66,11 @@ func parse(src *source) (e *Expr, comment int) {
 
 type parser struct {
 	lexer
-	terms int
-	group bool // inside group( )
-	not   bool // inside NOT ( )
-	open  bool // a parenthesis that is not closed has been reported
+	terms    int
+	group    bool // inside group( )
+	suppress bool // the expression suppresses: it is a group as a whole
+	not      bool // inside NOT ( )
+	open     bool // a parenthesis that is not closed has been reported
 }
 
 // expr parses and { OR and }, up to the end or a closing parenthesis that is not
@@ -185,6 +196,8 @@ func (p *parser) groupOf(depth int) *Expr {
 	}
 	nested, negated := p.group, p.not
 	switch {
+	case p.suppress:
+		p.src.report(start, len("group"), "leave the word out: a suppress expression is judged on one event alone", "a group inside of suppress")
 	case nested:
 		p.src.report(start, len("group"), "a group is about one event already", "a group inside of a group")
 	case negated:

@@ -28,6 +28,10 @@ func TestParseExpr(t *testing.T) {
 		{"signs without blanks", "network.port>1023 AND network.port<=0x10", "network.port > 1023 AND network.port <= '0x10'"},
 		{"cidr", "network.address in cidr '10.0.0.0/8'", "network.address in cidr '10.0.0.0/8'"},
 		{"own name", "record.'Own \\'N\\'' is x", "record.'Own \\'N\\'' is 'x'"},
+		{"patterns", `process.path glob '/tmp/*' AND process.cwd path glob cased r'C:\*\**' AND process.cmd regex NOT '^a+$'`,
+			`process.path glob '/tmp/*' AND process.cwd path glob cased 'C:\\*\\**' AND process.cmd regex NOT '^a+$'`},
+		{"list by name", "process.hash IN  LIST bad-hashes AND network.address in list NOT (a, 'b_2', 3)", "process.hash in list 'bad-hashes' AND network.address in list NOT ('a', 'b_2', 3)"},
+		{"a value called list", "process.name is (list, path)", "process.name is ('list', 'path')"},
 		{"raw own name", `record.r'a\b' is x`, `record.'a\\b' is 'x'`},
 		{"own field of the registry", "record.type is SERVICE_START", "record.type is 'SERVICE_START'"},
 		{"AND binds tighter", "process.name is a OR process.name is b AND process.name is c", "process.name is 'a' OR (process.name is 'b' AND process.name is 'c')"},
@@ -115,9 +119,13 @@ func TestParseValues(t *testing.T) {
 func TestConditionsOfEveryField(t *testing.T) {
 	value := map[event.Type]string{event.Integer: "1", event.Identifier: "1", event.Time: "2026-01-01T00:00:00Z", event.Address: "::1"}
 	conditions := map[event.Type]string{
-		event.String: "is contains begins-with ends-with exists", event.List: "is contains begins-with ends-with exists",
-		event.Hash: "is contains begins-with ends-with exists", event.Integer: "is exists < <= > >=", event.Time: "is exists < <= > >=",
-		event.Identifier: "is exists", event.Address: "is contains begins-with ends-with exists in-cidr",
+		event.String:     "is contains begins-with ends-with exists glob path-glob regex in-list",
+		event.List:       "is contains begins-with ends-with exists glob path-glob regex in-list",
+		event.Hash:       "is contains begins-with ends-with exists glob regex in-list",
+		event.Integer:    "is exists < <= > >= in-list",
+		event.Time:       "is exists < <= > >=",
+		event.Identifier: "is exists",
+		event.Address:    "is contains begins-with ends-with exists in-cidr glob regex in-list",
 	}
 	for _, f := range event.Fields() {
 		for c := signals.Is; c.Valid(); c++ {
@@ -127,6 +135,8 @@ func TestConditionsOfEveryField(t *testing.T) {
 				v = ""
 			case c == signals.InCIDR:
 				v = "::1/128"
+			case c == signals.InList:
+				v = "a"
 			case f.Type == event.Hash:
 				v = "MD5=d41d8cd98f00b204e9800998ecf8427e"
 			case strings.HasSuffix(f.Name, ".operation"):

@@ -5,6 +5,7 @@ package signals
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -182,66 +183,104 @@ func checkShape(t *rapid.T, s *Set) {
 }
 
 // Where a signal can fire is what its branches say, multiplied out one by one.
-func TestFiresOnProperty(t *testing.T) {
+func TestFiringProperty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		e, ok := parsed(drawExpr(t, 3, true))
 		if !ok {
 			t.Skip("refused by the checker")
 		}
-		all := branches(e, false)
+		all := branches(part{expr: e})
 		if len(all) > 5000 {
 			t.Skip("too many branches")
 		}
+		available := event.AllKinds
+		if rapid.Bool().Draw(t, "not all kinds") {
+			available = event.SetOf(event.KindProcess, event.KindFile)
+		}
 		var want firing
 		for _, b := range all {
-			switch {
-			case b.positive:
-				want.met |= b.kinds
-			case b.event:
-				want.negated |= b.kinds
-			default:
-				want.process = true
+			for _, k := range event.Kinds() {
+				b.add(&want, k, available)
 			}
 		}
-		if got := firesOn(e, false); got != want {
-			t.Fatalf("firesOn(%s) = %+v, want %+v", e, got, want)
+		if got := (firer{available: available}).on(part{expr: e}, false); got != want {
+			t.Fatalf("firing of %s = %+v, want %+v", e, got, want)
 		}
 	})
 }
 
-// branch is one way through an expression.
-type branch struct {
-	kinds           event.KindSet // on which all of it can be met
-	event, positive bool          // has a term on the event; one without NOT, or a group
+// item is a term of a branch, or a group.
+type item struct {
+	kinds   event.KindSet // that can meet it
+	process bool          // on the process alone
+	negate  bool
 }
 
-func branches(e *Expr, negate bool) []branch {
+type branch []item
+
+// add notes in f what b can be on an event of kind k, if there are only events of
+// the kinds available.
+func (b branch) add(f *firing, k event.Kind, available event.KindSet) {
+	set := event.SetOf(k)
+	positive, now, negated := false, false, false
+	for _, i := range b {
+		switch {
+		case i.process:
+		case i.negate:
+			if negated = true; !(i.kinds & available).Has(k) {
+				return
+			}
+		case i.kinds&available == 0:
+			return
+		default:
+			positive, now = true, now || (i.kinds&available).Has(k)
+		}
+	}
+	switch {
+	case positive:
+		f.latched |= set
+		if now {
+			f.now |= set
+		}
+	case negated:
+		f.negated |= set
+	default:
+		f.process |= set
+	}
+}
+
+func branches(p part) []branch {
+	e := p.expr
 	switch e.Op {
 	case ExprTerm:
-		if !eventTerm(e.Term) {
-			return []branch{{kinds: event.AllKinds}}
-		}
-		return []branch{{termKinds(e.Term), true, e.Term.Negate == negate}}
+		return []branch{{{termKinds(e.Term), !eventTerm(e.Term), e.Term.Negate != p.negate}}}
 	case ExprNot:
-		return branches(e.Kids[0], !negate)
+		return branches(part{e.Kids[0], !p.negate})
 	case ExprGroup:
-		all := branches(e.Kids[0], negate)
-		for i := range all {
-			all[i].positive = all[i].event
+		var all []branch
+		for _, b := range branches(part{e.Kids[0], p.negate}) {
+			whole := item{kinds: event.AllKinds, process: true}
+			for _, i := range b {
+				if !i.process {
+					whole.process = false
+					whole.kinds &= i.kinds
+				}
+			}
+			all = append(all, branch{whole})
 		}
 		return all
 	}
-	all := branches(e.Kids[0], negate)
+	all := branches(part{e.Kids[0], p.negate})
 	for _, k := range e.Kids[1:] {
-		more := branches(k, negate)
-		if (e.Op == ExprOr) != negate {
+		more := branches(part{k, p.negate})
+		if (e.Op == ExprOr) != p.negate {
 			all = append(all, more...)
 			continue
 		}
 		var both []branch
 		for _, a := range all {
 			for _, b := range more {
-				both = append(both, branch{a.kinds & b.kinds, a.event || b.event, a.positive || b.positive})
+				both = append(both, slices.Concat(a, b))
 			}
 		}
 		all = both[:min(len(both), 6000)]

@@ -76,6 +76,12 @@ func drawTerm(t *rapid.T) *TermExpr {
 
 func drawValue(t *rapid.T, typ event.Type, c Condition) string {
 	switch {
+	case c == InList:
+		return rapid.SampledFrom([]string{"a", "bad-hashes", "2_x"}).Draw(t, "list")
+	case c == Glob || c == PathGlob:
+		return rapid.SampledFrom([]string{"*", "a*", "**/A?", `C:\x\*`, "[*]b", "\xff?"}).Draw(t, "glob")
+	case c == Regex:
+		return rapid.SampledFrom([]string{"a", "^A|b$", `\\x\.`, "[^k]+", "it's", "(a|é)*"}).Draw(t, "regex")
 	case typ == event.Integer:
 		return fmt.Sprint(rapid.IntRange(0, 300).Draw(t, "number"))
 	case typ == event.Identifier:

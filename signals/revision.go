@@ -11,7 +11,8 @@ import (
 // revision returns the first 16 hex digits of the SHA-256 of d's canonical form.
 //
 // The canonical form is the fields of d in the order of [Definition], from ID to
-// Text: each text as its length in bytes (64 bits, big endian) and its bytes, the
+// Suppress, but the language only if it is CEL and Suppress only if there are any:
+// each text as its length in bytes (64 bits, big endian) and its bytes, the
 // severity as the text of its name, each list as the number of its texts (64
 // bits, big endian) and the texts.
 func revision(d *Definition) string {
@@ -28,7 +29,13 @@ func revision(d *Definition) string {
 	h.list(d.FalsePositives)
 	h.text(d.Response)
 	h.list(d.Labels)
+	if d.Language == LanguageCEL {
+		h.text(LanguageCEL)
+	}
 	h.text(d.Text)
+	if len(d.Suppress) > 0 {
+		h.list(d.Suppress)
+	}
 	sum := sha256.Sum256(h)
 	return hex.EncodeToString(sum[:8])
 }

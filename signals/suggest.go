@@ -73,10 +73,16 @@ func conditionSuggestion(word string) string {
 		return "contains"
 	case "cidr":
 		return "in cidr"
+	case "matches", "match", "regexp", "re", "rlike":
+		return "regex"
+	case "like", "wildcard", "fnmatch":
+		return "glob"
+	case "list", "lookup":
+		return "in list"
 	case "lt":
 		return "<"
 	case "gt":
 		return ">"
 	}
-	return nearest(word, []string{"is", "contains", "begins with", "starts with", "ends with", "exists", "in cidr"})
+	return nearest(word, []string{"is", "contains", "begins with", "starts with", "ends with", "exists", "in cidr", "in list", "glob", "path glob", "regex"})
 }

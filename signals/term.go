@@ -78,33 +78,29 @@ func (p *parser) ownName(t *TermExpr, start int) bool {
 	return true
 }
 
-// conditionWords are the conditions that consist of words, in the forms that
-// are read; the first form of each is the one that is printed.
-func conditionWords() map[string]Condition {
-	return map[string]Condition{"is": Is, "contains": Contains, "begins with": BeginsWith, "starts with": BeginsWith,
-		"ends with": EndsWith, "exists": Exists, "in cidr": InCIDR}
+// wordedCondition returns the condition that is written as text, in lower case.
+func wordedCondition(text string) (c Condition, ok bool) {
+	if text == "starts with" {
+		return BeginsWith, true
+	}
+	for c := Is; c < Residual; c++ {
+		if text == c.String() {
+			return c, true
+		}
+	}
+	return 0, false
 }
 
 // leadsCondition reports whether a condition begins with w, in lower case.
 func leadsCondition(w string) bool {
 	switch w {
-	case "is", "contains", "begins", "starts", "ends", "exists", "in":
+	case "is", "contains", "begins", "starts", "ends", "exists", "in", "glob", "path", "regex":
 		return true
 	}
 	return false
 }
 
-// laterCondition reports whether w is a condition that other signal languages
-// have: it is refused by name, not as a word that nobody knows.
-func laterCondition(w string) bool {
-	switch w {
-	case "glob", "regex", "regexp", "matches", "like", "path glob":
-		return true
-	}
-	return false
-}
-
-const conditionHint = "the conditions are is, contains, begins with, ends with, exists, <, <=, >, >= and in cidr"
+const conditionHint = "the conditions are is, contains, begins with, ends with, exists, <, <=, >, >=, in cidr, in list, glob, path glob and regex"
 
 // condition parses the condition, NOT and cased.
 func (p *parser) condition(t *TermExpr) bool {
@@ -182,23 +178,23 @@ func (p *parser) wordCondition(t *TermExpr) bool {
 	case "begins", "starts", "ends", "in", "path":
 		if p.skip() && p.peek() != '(' && !p.atQuote() {
 			second := strings.ToLower(p.word())
-			if second == "with" || second == "cidr" || second == "glob" {
+			if second == "with" || second == "cidr" || second == "list" || second == "glob" {
 				p.take(len(second))
 				text += " " + second
 			}
 		}
 	}
-	if c, ok := conditionWords()[text]; ok {
+	if c, ok := wordedCondition(text); ok {
 		t.Cond = c
 		return true
 	}
 	switch {
-	case laterCondition(text):
-		p.src.report(start, p.end-start, conditionHint, "%s is not a condition of this version", quote(text))
 	case text == "begins" || text == "starts" || text == "ends":
 		p.src.report(start, p.end-start, "", "%s without \"with\"", quote(text))
 	case text == "in":
-		p.src.report(start, p.end-start, "a list is tested by is: network.port is (80, 443)", `"in" without cidr`)
+		p.src.report(start, p.end-start, "values are listed behind is: network.port is (80, 443); a named list is tested by in list", `"in" without "cidr" or "list"`)
+	case text == "path":
+		p.src.report(start, p.end-start, "", `"path" without "glob"`)
 	default:
 		p.src.report(start, p.end-start, conditionHint, "unknown condition %s%s", quote(first), didYouMean(conditionSuggestion(text)))
 	}

@@ -9,18 +9,25 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"seismo/internal/event"
+	"seismo/internal/pattern"
 )
 
-// checkValue checks literal v for condition c on the field info of type typ, and
-// fills in its Number or Address. info is zero for an own name.
-func checkValue(info event.Info, typ event.Type, c Condition, v *Value) (hint string, err error) {
+// checkValue checks literal v of term t on the field info of type typ, and fills
+// in its Number or Address. info is zero for an own name.
+func checkValue(info event.Info, typ event.Type, t *TermExpr, v *Value) (hint string, err error) {
+	c := t.Cond
 	switch {
+	case c == InList:
+		return checkListName(v)
+	case c == Glob || c == PathGlob || c == Regex:
+		return checkPattern(t, v)
 	case typ == event.Integer:
 		return checkInteger(info, v)
 	case typ == event.Identifier:
@@ -41,6 +48,36 @@ func checkValue(info event.Info, typ event.Type, c Condition, v *Value) (hint st
 		return checkOperation(info, v)
 	}
 	return "", nil
+}
+
+// listName is what a named list can be called: the name of a file on every
+// system.
+var listName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
+
+func checkListName(v *Value) (hint string, err error) {
+	if !listName.MatchString(v.Text) {
+		return "a list is called by 1 to 64 of a-z, 0-9, - and _; its values are in lists/NAME.txt", fmt.Errorf("%s is no name of a list", quote(v.Text))
+	}
+	return "", nil
+}
+
+// checkPattern checks a glob or a regular expression, and fills in its weight.
+func checkPattern(t *TermExpr, v *Value) (hint string, err error) {
+	if t.Cond == Regex {
+		var r *pattern.Regex
+		if r, err = pattern.ParseRegex(v.Text, t.Cased); err == nil {
+			v.weight = r.Weight()
+		}
+	} else {
+		var g *pattern.Glob
+		if g, err = pattern.ParseGlob(v.Text, t.Cond == PathGlob, t.Cased); err == nil {
+			v.weight = g.Weight()
+		}
+	}
+	if why := new(pattern.Error); errors.As(err, &why) {
+		return why.Hint, fmt.Errorf("%s %s: %w", t.Cond, quote(v.Text), err)
+	}
+	return "", err
 }
 
 func checkInteger(info event.Info, v *Value) (hint string, err error) {

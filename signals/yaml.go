@@ -176,7 +176,7 @@ func (f *fileReader) document(doc *yaml.Node) {
 	case isNull(root):
 		// An empty document: a file may begin or end with a separator.
 	default:
-		f.errorAt(root, "a definition is a mapping with id, name and signal", "expected a signal definition or a list of them, found %s", nodeText(root))
+		f.errorAt(root, "a definition is a mapping with id, name and signal or cel", "expected a signal definition or a list of them, found %s", nodeText(root))
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"seismo/internal/celenv"
 	"seismo/internal/display"
 	"seismo/internal/event"
 )
@@ -82,10 +83,11 @@ func fieldsJSON(cmd *cobra.Command, fields []event.Info) error {
 		Scope   string   `json:"scope"`
 		Kinds   []string `json:"kinds"`
 		Aliases []string `json:"aliases,omitempty"`
+		CEL     string   `json:"cel"` // the type that it has in CEL
 		Doc     string   `json:"doc"`
 	}
 	for _, f := range fields {
-		l := line{Name: f.Name, Type: f.Type.String(), Scope: f.Scope.String(), Aliases: f.Aliases, Doc: f.Doc}
+		l := line{Name: f.Name, Type: f.Type.String(), Scope: f.Scope.String(), Aliases: f.Aliases, CEL: celenv.TypeOf(f).String(), Doc: f.Doc}
 		for _, k := range event.Kinds() {
 			if f.Kinds.Has(k) {
 				l.Kinds = append(l.Kinds, k.String())

@@ -110,7 +110,7 @@ func exitCode(err error) int {
 	case errors.Is(err, audit.ErrPrivilege), errors.Is(err, fs.ErrPermission):
 		return exitDenied
 	case errors.As(err, &diags), errors.Is(err, engine.ErrFormat), errors.Is(err, engine.ErrDamaged),
-		errors.Is(err, engine.ErrVersion), errors.Is(err, engine.ErrRegistry),
+		errors.Is(err, engine.ErrVersion), errors.Is(err, engine.ErrRegistry), errors.Is(err, engine.ErrList),
 		errors.Is(err, monitordb.ErrNotDatabase), errors.Is(err, monitordb.ErrVersion):
 		return exitBroken
 	}
@@ -148,7 +148,7 @@ data, 3 wrong arguments or configuration, 4 missing privilege, 5 already running
 	root.PersistentFlags().String("home", os.Getenv("SEISMO_HOME"), "folder for all files (default: SEISMO_HOME, else /etc/seismo, /var/lib/seismo, /run/seismo)")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SuggestionsMinimumDistance = 2
-	root.AddCommand(newRecord(), newCompile(), newLint(), newTest(), newReplay(), newQuery(),
+	root.AddCommand(newRecord(), newCompile(), newLint(), newTest(), newReplay(), newExplain(), newQuery(),
 		newFields(), newSignals(), newStatus(), newVersion())
 	return root
 }

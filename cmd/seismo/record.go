@@ -35,7 +35,8 @@ func newRecord() *cobra.Command {
 file changes go into HOME/monitor.db, with the signals that fired and why. It takes
 the kernel's audit role, adds audit rules with the key "seismo", and puts rules and
 settings back when it ends; what a recorder left that was killed is put back by the
-next start. It needs the capability CAP_AUDIT_CONTROL, and
+next start. When signals, lists (HOME/lists) or HOME/overrides.yml change, they are
+loaded within seconds; what can not be loaded leaves those before in force. It needs the capability CAP_AUDIT_CONTROL, and
 CAP_NET_ADMIN to see forks and the ends of processes.`,
 		Example: "  sudo seismo record\n  sudo seismo record --home ./var --watch --for 20s",
 		Args:    noArgs,
@@ -51,15 +52,12 @@ CAP_NET_ADMIN to see forks and the ends of processes.`,
 			if err != nil {
 				return err
 			}
-			program, from, err := loadProgram(cmd, signalsPath)
-			if err != nil {
-				return err
-			}
 			log := newLog(cmd.ErrOrStderr(), c.LogLevel)
-			log.Debug().Str("from", from).Msg("signals loaded")
-			o := daemon.Options{Paths: paths, Config: c, Program: program, Version: version, Log: log, Duration: duration}
+			source := signalSource{signals: signalsPath, overrides: paths.Overrides}
+			o := daemon.Options{Paths: paths, Config: c, Version: version, Log: log, Duration: duration,
+				Load: func() (*daemon.Signals, error) { return source.load(cmd) }, Files: source.files(cmd)}
 			if watch {
-				o.Watch = &forward.Text{W: cmd.OutOrStdout(), Definitions: program.Definitions(), Events: true, PerSecond: 15}
+				o.Watch = &forward.Text{W: cmd.OutOrStdout(), Events: true, PerSecond: 15}
 			}
 			err = daemon.Run(cmd.Context(), o)
 			if fallback && errors.Is(err, audit.ErrPrivilege) {

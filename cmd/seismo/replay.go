@@ -12,9 +12,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"seismo/engine"
 	"seismo/internal/event"
 	"seismo/internal/process"
 	"seismo/recorder"
+	"seismo/recorder/daemon"
 	"seismo/recorder/forward"
 	"seismo/recorder/monitordb"
 	"seismo/sources"
@@ -29,9 +31,9 @@ const replayBatch = 1000
 const replayProcesses = 100_000
 
 type replayFlags struct {
-	signals, format, db string
-	events, asJSON      bool
-	failOnMatch         bool
+	signals, lists, format, db string
+	events, asJSON, stats      bool
+	failOnMatch, plain         bool
 }
 
 func newReplay() *cobra.Command {
@@ -47,19 +49,46 @@ printed too. Records that can not be parsed are counted and skipped.`,
 		RunE:    func(cmd *cobra.Command, args []string) error { return replay(cmd, f, args) },
 	}
 	cmd.Flags().StringVar(&f.signals, "signals", "", signalsUsage)
+	cmd.Flags().StringVar(&f.lists, "lists", "", listsUsage)
 	cmd.Flags().StringVar(&f.format, "format", "audit", "format of the logs: "+formatList())
 	cmd.Flags().StringVar(&f.db, "db", "", "also record into this database (made if it is not there; what it has stays)")
 	cmd.Flags().BoolVar(&f.events, "events", false, "print every event, not only the matches")
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print one JSON object for each match (with --events: each event)")
 	cmd.Flags().BoolVar(&f.failOnMatch, "fail-on-match", false, "exit with 1 if a signal fires")
+	cmd.Flags().BoolVar(&f.stats, "stats", false, "print to standard error what each signal did and cost (with --json: one JSON object a signal)")
+	cmd.Flags().BoolVar(&f.plain, "disable-signals-trie", false, "judge by plain comparisons: the same matches at a higher cost, for comparison")
 	return cmd
 }
 
+// load reads the signals that are asked for.
+func (f *replayFlags) load(cmd *cobra.Command) (*daemon.Signals, error) {
+	from := signalSource{signals: f.signals, lists: f.lists}
+	if f.signals == "" { // those of the host, as it has them
+		from.overrides = pathsOf(cmd).Overrides
+	}
+	all, err := from.load(cmd)
+	if err == nil {
+		warnMissing(cmd, all)
+	}
+	return all, err
+}
+
+// check sees that the logs are there.
+func (f *replayFlags) check(files []string) error {
+	for _, file := range files {
+		if _, err := os.Stat(strings.TrimPrefix(file, f.format+":")); file != "-" && err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func replay(cmd *cobra.Command, f replayFlags, files []string) (err error) {
-	program, _, err := loadProgram(cmd, f.signals)
+	all, err := f.load(cmd)
 	if err != nil {
 		return err
 	}
+	program := all.Program
 	ctx := cmd.Context()
 	out := bufio.NewWriter(cmd.OutOrStdout())
 	defer out.Flush()
@@ -68,13 +97,13 @@ func replay(cmd *cobra.Command, f replayFlags, files []string) (err error) {
 		sinks[0] = forward.New(forward.Options{W: out, Definitions: program.Definitions(), TypeName: audit.TypeName, Events: f.events})
 	}
 	ids := &event.IDs{}
-	for _, file := range files { // before anything is made or printed
-		if _, err := os.Stat(strings.TrimPrefix(file, f.format+":")); file != "-" && err != nil {
-			return err
-		}
+	if err := f.check(files); err != nil { // before anything is made or printed
+		return err
 	}
+	var db *monitordb.DB
 	if f.db != "" {
-		db, openErr := openDB(ctx, f.db, program, monitordb.Options{Refuse: true})
+		var openErr error
+		db, openErr = openDB(ctx, f.db, all, monitordb.Options{Refuse: true})
 		if openErr != nil {
 			return openErr
 		}
@@ -83,9 +112,10 @@ func replay(cmd *cobra.Command, f replayFlags, files []string) (err error) {
 		sinks = append(sinks, db)
 	}
 	var total recorder.Stats
+	did := make([]engine.SignalStatistics, program.Signals())
 	for _, file := range files {
 		stats, err := runLog(ctx, logRun{name: file, format: f.format, stdin: cmd.InOrStdin(), allOwn: f.asJSON && f.events,
-			program: program, ids: ids, sinks: sinks})
+			program: program, matcher: engine.MatcherOptions{DisableSignalsTrie: f.plain}, did: did, ids: ids, sinks: sinks})
 		if err != nil {
 			return err
 		}
@@ -94,11 +124,21 @@ func replay(cmd *cobra.Command, f replayFlags, files []string) (err error) {
 		}
 		total = addStats(total, stats)
 	}
+	if db != nil {
+		if err := db.AddSignalFigures(ctx, daemon.Figures(make([]engine.SignalStatistics, len(did)), did)); err != nil {
+			return err
+		}
+	}
 	if err := out.Flush(); err != nil {
 		return err
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "seismo: %d records (%d malformed), %d events, %d matches on %d events\n",
 		total.Source.Received, total.Source.Malformed, total.Assembled, total.Tags, total.Tagged)
+	if f.stats {
+		if err := writeSignalStats(cmd.ErrOrStderr(), program, did, f.asJSON); err != nil {
+			return err
+		}
+	}
 	if f.failOnMatch && total.Tags > 0 {
 		return errFindings
 	}
@@ -113,13 +153,20 @@ func runLog(ctx context.Context, l logRun) (recorder.Stats, error) {
 	}
 	defer source.Close()
 	r, err := recorder.New(recorder.Config{Source: source, Table: process.NewTable(process.Options{MaxProcesses: replayProcesses}), IDs: l.ids,
-		Program: l.program, Sinks: l.sinks, BatchSize: replayBatch})
+		Program: l.program, Matcher: l.matcher, Sinks: l.sinks, BatchSize: replayBatch})
 	if err != nil {
 		return recorder.Stats{}, err
 	}
 	if err := r.Run(ctx); err != nil {
 		return r.Stats(), fmt.Errorf("replay %s: %w", l.name, err)
 	}
+	r.Ask(func(m *engine.Matcher) {
+		for i, s := range m.Statistics() {
+			if l.did != nil {
+				addStatistics(&l.did[i], s)
+			}
+		}
+	})
 	return r.Stats(), ctx.Err()
 }
 

@@ -11,13 +11,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"seismo/internal/display"
+	"seismo/recorder/daemon"
 	"seismo/signals"
 )
 
 func newSignals() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "signals",
-		Short: "List and show signals",
+		Short: "List, show, enable and disable signals",
 		Args:  noArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -42,21 +43,55 @@ func newSignals() *cobra.Command {
 		c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a signal")
 		cmd.AddCommand(c)
 	}
+	cmd.AddCommand(newOverrides()...)
 	return cmd
 }
 
+// inUse returns the signals at path as the overrides of the host leave them.
+func inUse(cmd *cobra.Command, path string) (*daemon.Signals, error) {
+	return signalSource{signals: path, overrides: pathsOf(cmd).Overrides}.load(cmd)
+}
+
+// shown is a signal as it is shown.
+type shown struct {
+	*signals.Definition // severity as overridden
+	written             signals.Severity
+	override            *signals.Override
+}
+
+// allShown returns the signals of s with their overrides.
+func allShown(s *daemon.Signals) []shown {
+	byID := map[string]*signals.Override{}
+	for i := range s.Overrides {
+		byID[s.Overrides[i].ID] = &s.Overrides[i]
+	}
+	all := make([]shown, len(s.Written))
+	for i := range all {
+		all[i] = shown{&s.Program.Definitions()[i], s.Written[i].Severity, byID[s.Written[i].ID]}
+	}
+	return all
+}
+
+func (s *shown) state() string {
+	if s.override != nil && s.override.Disabled {
+		return "off"
+	}
+	return "on"
+}
+
 func listSignals(cmd *cobra.Command, path string, asJSON bool) error {
-	p, _, err := loadProgram(cmd, path)
+	all, err := inUse(cmd, path)
 	if err != nil {
 		return err
 	}
+	warnMissing(cmd, all)
 	if asJSON {
-		return definitionsJSON(cmd.OutOrStdout(), p.Definitions())
+		return definitionsJSON(cmd.OutOrStdout(), allShown(all))
 	}
 	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "SEVERITY\tSTATUS\tTECHNIQUES\tNAME\tID")
-	for _, d := range p.Definitions() { // of a signals.bin that anybody may have made
-		cells := []string{d.Severity.String(), d.Status, strings.Join(d.Techniques, " "), d.Name, d.ID}
+	fmt.Fprintln(w, "SEVERITY\tSTATE\tSTATUS\tTECHNIQUES\tNAME\tID")
+	for _, d := range allShown(all) { // of a signals.bin that anybody may have made
+		cells := []string{d.Severity.String(), d.state(), d.Status, strings.Join(d.Techniques, " "), d.Name, d.ID}
 		for i := range cells {
 			cells[i] = display.Text(cells[i])
 		}
@@ -65,20 +100,26 @@ func listSignals(cmd *cobra.Command, path string, asJSON bool) error {
 	return w.Flush()
 }
 
-// showSignal shows every signal that has the name or the id.
+// showSignal shows every signal that has the name or the id, or whose id alone begins
+// with what is given.
 func showSignal(cmd *cobra.Command, path, name string, asJSON bool) error {
-	p, from, err := loadProgram(cmd, path)
+	all, err := inUse(cmd, path)
 	if err != nil {
 		return err
 	}
-	var found []signals.Definition
-	for _, d := range p.Definitions() {
+	var found []shown
+	list := allShown(all)
+	for _, d := range list {
 		if strings.EqualFold(d.ID, name) || strings.EqualFold(d.Name, name) {
 			found = append(found, d)
 		}
 	}
 	if len(found) == 0 {
-		return fail(exitUsage, "no signal is called %q in %s; \"seismo signals list\" lists them", name, from)
+		i, err := findSignal(all.Program, name, all.Source)
+		if err != nil {
+			return err
+		}
+		found = list[i : i+1]
 	}
 	if asJSON {
 		return definitionsJSON(cmd.OutOrStdout(), found)
@@ -89,7 +130,7 @@ func showSignal(cmd *cobra.Command, path, name string, asJSON bool) error {
 	return nil
 }
 
-func showDefinition(w io.Writer, d signals.Definition) {
+func showDefinition(w io.Writer, d shown) {
 	line := func(name, value string) {
 		if value != "" {
 			fmt.Fprintf(w, "%-16s%s\n", name, display.Text(value))
@@ -99,6 +140,13 @@ func showDefinition(w io.Writer, d signals.Definition) {
 	line("id", d.ID)
 	line("revision", d.Revision)
 	line("severity", d.Severity.String())
+	if o := d.override; o != nil {
+		if o.Severity != nil {
+			line("defined as", d.written.String())
+		}
+		line("state", d.state())
+		line("reason", o.Reason)
+	}
 	line("status", d.Status)
 	line("techniques", strings.Join(d.Techniques, " "))
 	line("platforms", strings.Join(d.Platforms, " "))
@@ -112,32 +160,67 @@ func showDefinition(w io.Writer, d signals.Definition) {
 	for _, s := range d.References {
 		line("reference", s)
 	}
-	fmt.Fprintln(w, "signal")
-	for _, s := range strings.Split(strings.TrimRight(d.Text, "\n"), "\n") {
-		fmt.Fprintf(w, "    %s\n", display.Text(s))
+	expression := func(key, text string) {
+		fmt.Fprintln(w, key)
+		for _, s := range strings.Split(strings.TrimRight(text, "\n"), "\n") {
+			fmt.Fprintf(w, "    %s\n", display.Text(s))
+		}
 	}
+	for _, s := range d.Suppress {
+		expression("suppress", s)
+	}
+	expression(d.language(), d.Text)
 }
 
-func definitionsJSON(w io.Writer, defs []signals.Definition) error {
-	type line struct {
-		ID             string   `json:"id"`
-		Name           string   `json:"name"`
-		Revision       string   `json:"revision"`
-		Description    string   `json:"description,omitempty"`
-		Severity       string   `json:"severity"`
-		Status         string   `json:"status,omitempty"`
-		Techniques     []string `json:"techniques,omitempty"`
-		Platforms      []string `json:"platforms,omitempty"`
-		Author         string   `json:"author,omitempty"`
-		References     []string `json:"references,omitempty"`
-		FalsePositives []string `json:"falsepositives,omitempty"`
-		Response       string   `json:"response,omitempty"`
-		Labels         []string `json:"labels,omitempty"`
-		Signal         string   `json:"signal"`
+// language returns the key that the expression stands under.
+func (s *shown) language() string {
+	if s.Language == signals.LanguageCEL {
+		return signals.LanguageCEL
 	}
-	for _, d := range defs {
-		if err := display.WriteJSON(w, line{d.ID, d.Name, d.Revision, d.Description, d.Severity.String(), d.Status, d.Techniques, d.Platforms,
-			d.Author, d.References, d.FalsePositives, d.Response, d.Labels, d.Text}); err != nil {
+	return signals.LanguageSignal
+}
+
+func definitionsJSON(w io.Writer, list []shown) error {
+	type override struct {
+		Severity string `json:"defined_severity,omitempty"`
+		Reason   string `json:"reason,omitempty"`
+	}
+	type line struct {
+		ID             string    `json:"id"`
+		Name           string    `json:"name"`
+		Revision       string    `json:"revision"`
+		Description    string    `json:"description,omitempty"`
+		Severity       string    `json:"severity"`
+		Enabled        bool      `json:"enabled"`
+		Override       *override `json:"override,omitempty"`
+		Status         string    `json:"status,omitempty"`
+		Techniques     []string  `json:"techniques,omitempty"`
+		Platforms      []string  `json:"platforms,omitempty"`
+		Author         string    `json:"author,omitempty"`
+		References     []string  `json:"references,omitempty"`
+		FalsePositives []string  `json:"falsepositives,omitempty"`
+		Response       string    `json:"response,omitempty"`
+		Labels         []string  `json:"labels,omitempty"`
+		Suppress       []string  `json:"suppress,omitempty"`
+		Signal         string    `json:"signal,omitempty"`
+		CEL            string    `json:"cel,omitempty"`
+	}
+	for _, d := range list {
+		l := line{ID: d.ID, Name: d.Name, Revision: d.Revision, Description: d.Description, Severity: d.Severity.String(),
+			Enabled: d.state() == "on", Status: d.Status, Techniques: d.Techniques, Platforms: d.Platforms, Author: d.Author,
+			References: d.References, FalsePositives: d.FalsePositives, Response: d.Response, Labels: d.Labels, Suppress: d.Suppress}
+		if d.language() == signals.LanguageCEL {
+			l.CEL = d.Text
+		} else {
+			l.Signal = d.Text
+		}
+		if o := d.override; o != nil {
+			l.Override = &override{Reason: o.Reason}
+			if o.Severity != nil {
+				l.Override.Severity = d.written.String()
+			}
+		}
+		if err := display.WriteJSON(w, l); err != nil {
 			return err
 		}
 	}

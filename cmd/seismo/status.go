@@ -22,7 +22,8 @@ func newStatus() *cobra.Command {
 		Use:   "status",
 		Short: "Show what the recorder saw, stored and lost",
 		Long: `Show the latest figures that the recorder stored (it does so every 5 seconds), the
-events of each kind in monitor.db, and what was lost. Two ledgers must hold: records
+events of each kind in monitor.db, what was lost, and which signals are overridden,
+suspended or dear. Two ledgers must hold: records
 received = parsed + malformed; events assembled = stored + filtered + dropped + in
 flight.`,
 		Example: "  seismo status --home ./var\n  seismo status --json --db monitor.db",
@@ -92,12 +93,72 @@ func showStatus(out io.Writer, s monitordb.Status, holder string) error {
 	}
 	line("processes", "%d", s.Processes)
 	line("signals", "%d active, %d matches, %d of them stored with proof", s.Signals, s.Matches, s.StoredMatches)
+	showSignalState(line, s.SignalState)
 	if s.Losses > 0 {
 		line("losses", "%d rows; the latest at %s: %s %s", s.Losses, moment(s.LatestLossTime), display.Text(s.LatestLoss), display.Text(s.LatestLossDetail))
 	} else {
 		line("losses", "none")
 	}
 	return w.Flush()
+}
+
+// showSignalState writes what is to be known of the signals in force.
+func showSignalState(line func(name, format string, args ...any), s monitordb.SignalState) {
+	l, text := s.Load, display.Text
+	switch {
+	case l.Error != "":
+		line("signals not loaded", "%s, those before stay in force: %s", moment(l.Time), text(l.Error))
+	case l.Reload:
+		line("signals loaded", "%s from %s: %d added, %d removed, %d changed", moment(l.Time), text(l.Source), l.Added, l.Removed, l.Changed)
+	case l.Time != 0:
+		line("signals loaded", "%s from %s", moment(l.Time), text(l.Source))
+	}
+	for _, o := range s.Overridden {
+		state := "severity " + text(o.Severity)
+		if !o.Enabled {
+			state = "off"
+		}
+		if o.Reason != "" {
+			state += " (" + text(o.Reason) + ")"
+		}
+		line("overridden", "%s: %s", text(o.Name), state)
+	}
+	for _, u := range s.Suspended {
+		line("suspended", "%s since %s: %s", text(u.Name), moment(u.Since), text(u.Reason))
+	}
+	for _, m := range s.Missing {
+		line("missing list", "%s, for %s: looked for %s", text(m.List), text(m.Name), text(m.Place))
+	}
+	for _, c := range s.Dearest {
+		line("dear signal", "%s: %d work units, judged %d times", text(c.Name), c.Work, c.Evaluations)
+	}
+}
+
+// signalStateJSON adds the same to a JSON object.
+func signalStateJSON(out map[string]any, s monitordb.SignalState) {
+	if l := s.Load; l.Time != 0 {
+		load := map[string]any{"time": moment(l.Time), "source": l.Source, "reload": l.Reload}
+		if l.Error != "" {
+			load["error"] = l.Error
+		} else {
+			load["signals"], load["added"], load["removed"], load["changed"] = l.Signals, l.Added, l.Removed, l.Changed
+		}
+		out["last_load"] = load
+	}
+	overridden, suspended, missing, dearest := []map[string]any{}, []map[string]any{}, []map[string]any{}, []map[string]any{}
+	for _, o := range s.Overridden {
+		overridden = append(overridden, map[string]any{"id": o.ID, "name": o.Name, "enabled": o.Enabled, "severity": o.Severity, "reason": o.Reason})
+	}
+	for _, u := range s.Suspended {
+		suspended = append(suspended, map[string]any{"id": u.ID, "name": u.Name, "since": moment(u.Since), "work_per_event": u.Work, "reason": u.Reason})
+	}
+	for _, m := range s.Missing {
+		missing = append(missing, map[string]any{"id": m.ID, "name": m.Name, "list": m.List, "place": m.Place})
+	}
+	for _, c := range s.Dearest {
+		dearest = append(dearest, map[string]any{"id": c.ID, "name": c.Name, "candidates": c.Candidates, "evaluations": c.Evaluations, "work": c.Work})
+	}
+	out["overridden_signals"], out["suspended_signals"], out["missing_lists"], out["dearest_signals"] = overridden, suspended, missing, dearest
 }
 
 func moment(ns int64) string { return time.Unix(0, ns).UTC().Format(time.RFC3339) }
@@ -114,6 +175,7 @@ func statusJSON(s monitordb.Status, holder string) map[string]any {
 		"stored_by_kind": kinds, "processes": s.Processes, "signals": s.Signals, "matches": s.Matches,
 		"stored_matches": s.StoredMatches, "loss_rows": s.Losses,
 	}
+	signalStateJSON(out, s.SignalState)
 	if s.Host.Time != 0 {
 		out["host"] = map[string]any{"name": s.Host.Name, "platform": s.Host.Platform, "kernel": s.Host.Kernel,
 			"machine_id": s.Host.MachineID, "boot_id": s.Host.BootID, "version": s.Host.Version, "started": moment(s.Host.Time),

@@ -20,13 +20,14 @@ import (
 	"seismo/internal/display"
 	"seismo/internal/event"
 	"seismo/recorder"
+	"seismo/recorder/daemon"
 	"seismo/recorder/forward"
 	"seismo/recorder/monitordb"
 	"seismo/sources"
 )
 
 func newTest() *cobra.Command {
-	var signalsPath string
+	var from signalSource
 	var asJSON, verbose bool
 	cmd := &cobra.Command{
 		Use:   "test [DIR...]",
@@ -36,7 +37,7 @@ func newTest() *cobra.Command {
 exit code is 1 if an expectation is not met.`,
 		Example: "  seismo test\n  seismo test --signals my-signal.yml my-fixtures",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			program, _, err := loadProgram(cmd, signalsPath)
+			program, err := loadWithLists(cmd, from)
 			if err != nil {
 				return err
 			}
@@ -57,7 +58,8 @@ exit code is 1 if an expectation is not met.`,
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&signalsPath, "signals", "", signalsUsage)
+	cmd.Flags().StringVar(&from.signals, "signals", "", signalsUsage)
+	cmd.Flags().StringVar(&from.lists, "lists", "", listsUsage)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a log")
 	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "also print the matches of each log")
 	return cmd
@@ -179,15 +181,17 @@ func (c *counter) Write(_ context.Context, batches []*event.Batch) error {
 // replayFixtures runs every must-hit log of the shipped fixtures into a database
 // and prints the matches.
 func replayFixtures(cmd *cobra.Command, dbPath, signalsPath string) error {
-	program, _, err := loadProgram(cmd, signalsPath)
+	all, err := signalSource{signals: signalsPath}.load(cmd)
 	if err != nil {
 		return err
 	}
+	warnMissing(cmd, all)
+	program := all.Program
 	cases, err := fixtures.Load(fixtures.FS)
 	if err != nil {
 		return err
 	}
-	db, err := openDB(cmd.Context(), dbPath, program, monitordb.Options{})
+	db, err := openDB(cmd.Context(), dbPath, all, monitordb.Options{})
 	if err != nil {
 		return err
 	}
@@ -204,13 +208,13 @@ func replayFixtures(cmd *cobra.Command, dbPath, signalsPath string) error {
 	return db.Close()
 }
 
-// openDB opens the database at path for the matches of program.
-func openDB(ctx context.Context, path string, program *engine.Program, o monitordb.Options) (*monitordb.DB, error) {
+// openDB opens the database at path for the matches of all.
+func openDB(ctx context.Context, path string, all *daemon.Signals, o monitordb.Options) (*monitordb.DB, error) {
 	db, err := monitordb.Open(path, o)
 	if err != nil {
 		return nil, err
 	}
-	if err := db.SetDefinitions(ctx, program.Definitions(), fmt.Sprintf("%x", program.Digest())); err != nil {
+	if err := db.SetSignals(ctx, all.Loaded()); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
@@ -223,6 +227,8 @@ type logRun struct {
 	stdin        io.Reader
 	allOwn       bool
 	program      *engine.Program
+	matcher      engine.MatcherOptions
+	did          []engine.SignalStatistics // what its signals did is added; nil: nobody asks
 	ids          *event.IDs
 	sinks        []recorder.Sink
 }

@@ -15,6 +15,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -26,6 +27,9 @@ type Config struct {
 	NewEventLimit       int           // how many events are written together at most
 	RecordSignalMatches int           // matches stored for each signal and process
 	ProcessExpiration   time.Duration // how long a process is remembered after its end
+	WatchSignalPaths    bool          // watch folders that signals name beside FileRoots
+	SignalWorkLimit     int           // work units an event that one signal may use on average; 0: no limit
+	DisableSignalsTrie  bool          // judge by plain comparisons
 	LogLevel            string        // trace, debug, info, warn or error
 }
 
@@ -43,7 +47,7 @@ var ErrConfig = errors.New("bad settings")
 // Settings returns every key that recorder.json may have.
 func Settings() []Setting {
 	return []Setting{
-		{"fileRoots", "the base file roots that exist", "Folders (a list of absolute paths) whose files are watched for writes, renames, removals and changes of mode or owner. It replaces the default list; an empty list watches none.",
+		{"fileRoots", "the base file roots that exist", "Folders (a list of absolute paths) whose files are watched for writes, renames, removals and changes of mode or owner. It replaces the default list; an empty list watches none but those that signals name (watchSignalPaths).",
 			func(c *Config, v json.RawMessage) error {
 				var roots []string
 				if err := json.Unmarshal(v, &roots); err != nil {
@@ -65,6 +69,12 @@ func Settings() []Setting {
 			number(1, 1000, func(c *Config, n int) { c.RecordSignalMatches = n })},
 		{"processExpirationSeconds", "180", "Seconds that a process is remembered after its end, for events that arrive late, 1 to 86400.",
 			number(1, 86400, func(c *Config, n int) { c.ProcessExpiration = time.Duration(n) * time.Second })},
+		{"watchSignalPaths", "true", "Whether folders that the loaded signals name in a file path are watched where no file root covers them, 32 at most.",
+			truth(func(c *Config, b bool) { c.WatchSignalPaths = b })},
+		{"signalWorkLimit", strconv.Itoa(defaultWorkLimit), "Work units (about one comparison of one literal with one value, 5 ns) that one signal may use for each event, on average over 4,096 events, 0 to 1000000. Beyond it the signal is suspended for a while, by name. 0 switches that off.",
+			number(0, 1_000_000, func(c *Config, n int) { c.SignalWorkLimit = n })},
+		{"disableSignalsTrie", "false", "Whether every signal is judged by plain comparisons, without tables of literals. The matches are the same, the cost is higher: for comparison.",
+			truth(func(c *Config, b bool) { c.DisableSignalsTrie = b })},
 		{"logLevel", "info", "How much is written to standard error: trace, debug, info, warn or error.",
 			func(c *Config, v json.RawMessage) error {
 				var s string
@@ -97,6 +107,17 @@ func number(low, high int, set func(*Config, int)) func(*Config, json.RawMessage
 	}
 }
 
+func truth(set func(*Config, bool)) func(*Config, json.RawMessage) error {
+	return func(c *Config, v json.RawMessage) error {
+		var b bool
+		if err := json.Unmarshal(v, &b); err != nil {
+			return errors.New("want true or false")
+		}
+		set(c, b)
+		return nil
+	}
+}
+
 func short(v []byte) string {
 	if len(v) > 40 {
 		v = append(v[:40:40], "…"...)
@@ -104,10 +125,15 @@ func short(v []byte) string {
 	return string(v)
 }
 
+// defaultWorkLimit is what a signal may cost: 2,000 work units are about 10 µs an
+// event, so that at 10,000 events a second one signal takes at most a tenth of a
+// processor.
+const defaultWorkLimit = 2000
+
 // Default returns the settings without any file.
 func Default() Config {
 	return Config{BatchWriteDelay: time.Second, NewEventLimit: 2000, RecordSignalMatches: 5,
-		ProcessExpiration: 180 * time.Second, LogLevel: "info"}
+		ProcessExpiration: 180 * time.Second, WatchSignalPaths: true, SignalWorkLimit: defaultWorkLimit, LogLevel: "info"}
 }
 
 // maxFile bounds a settings file, in bytes.

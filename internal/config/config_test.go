@@ -28,9 +28,9 @@ func TestParse(t *testing.T) {
 		err  string // a part of the error; empty for none
 	}{
 		{"an empty object gives the defaults", `{}`, config.Default(), ""},
-		{"every setting", `{"fileRoots":["/etc","/srv/a b"],"batchWriteDelayMS":0,"newEventLimit":10,"recordSignalMatches":1,"processExpirationSeconds":1,"logLevel":"Warning"}`,
+		{"every setting", `{"fileRoots":["/etc","/srv/a b"],"batchWriteDelayMS":0,"newEventLimit":10,"recordSignalMatches":1,"processExpirationSeconds":1,"watchSignalPaths":false,"signalWorkLimit":0,"disableSignalsTrie":true,"logLevel":"Warning"}`,
 			with(func(c *config.Config) {
-				*c = config.Config{FileRoots: []string{"/etc", "/srv/a b"}, NewEventLimit: 10, RecordSignalMatches: 1, ProcessExpiration: time.Second, LogLevel: "warn"}
+				*c = config.Config{FileRoots: []string{"/etc", "/srv/a b"}, NewEventLimit: 10, RecordSignalMatches: 1, ProcessExpiration: time.Second, DisableSignalsTrie: true, LogLevel: "warn"}
 			}), ""},
 		{"an empty list of roots is not the default list", `{"fileRoots":[]}`, with(func(c *config.Config) { c.FileRoots = []string{} }), ""},
 		{"the original's spelling of a level", `{"logLevel":"Information"}`, config.Default(), ""},
@@ -42,6 +42,7 @@ func TestParse(t *testing.T) {
 		{"a key that stands twice", `{"newEventLimit":1,"newEventLimit":2}`, config.Config{}, "stands twice"},
 		{"a number over its limit", `{"batchWriteDelayMS":5001}`, config.Config{}, `setting "batchWriteDelayMS": 5001 is out of range`},
 		{"a number with a fraction", `{"newEventLimit":1.5}`, config.Config{}, "want a whole number"},
+		{"a word that is not true or false", `{"disableSignalsTrie":"yes"}`, config.Config{}, `setting "disableSignalsTrie": want true or false`},
 		{"a relative root", `{"fileRoots":["etc"]}`, config.Config{}, `"etc" is no clean absolute path`},
 		{"a root with dots", `{"fileRoots":["/etc/../root"]}`, config.Config{}, "no clean absolute path"},
 		{"a level that is none", `{"logLevel":"loud"}`, config.Config{}, `"loud" is no log level`},

@@ -11,11 +11,14 @@ import (
 
 // Paths are the files of one recorder.
 type Paths struct {
-	Settings string // recorder.json
-	Signals  string // signals.bin
-	Database string // monitor.db
-	Undo     string // audit_undo.json
-	Lock     string // held while a recorder runs
+	Settings  string // recorder.json
+	Overrides string // overrides.yml: what this host makes of signals
+	Lists     string // folder of the named lists
+	Signals   string // signals.bin
+	Database  string // monitor.db
+	State     string // process_state.bin: what signals remember of processes that run
+	Undo      string // audit_undo.json
+	Lock      string // held while a recorder runs
 }
 
 // PathsAt returns the files of the recorder at home. With a home folder all are
@@ -36,11 +39,14 @@ func PathsAt(home string) Paths {
 		}
 	}
 	return Paths{
-		Settings: filepath.Join(settings, "recorder.json"),
-		Signals:  filepath.Join(state, "signals.bin"),
-		Database: filepath.Join(state, "monitor.db"),
-		Undo:     filepath.Join(state, "audit_undo.json"),
-		Lock:     filepath.Join(run, "seismo.lock"),
+		Settings:  filepath.Join(settings, "recorder.json"),
+		Overrides: filepath.Join(settings, "overrides.yml"),
+		Lists:     filepath.Join(settings, "lists"),
+		Signals:   filepath.Join(state, "signals.bin"),
+		Database:  filepath.Join(state, "monitor.db"),
+		State:     filepath.Join(state, "process_state.bin"),
+		Undo:      filepath.Join(state, "audit_undo.json"),
+		Lock:      filepath.Join(run, "seismo.lock"),
 	}
 }
 

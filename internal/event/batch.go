@@ -167,4 +167,6 @@ const (
 	LossWrite     = "write_error"          // a batch could not be written
 	LossSetAside  = "database_set_aside"   // monitor.db could not be used; a new one was begun
 	LossProcesses = "processes_over_limit" // the process table was full: some were forgotten
+	LossState     = "state_unusable"       // what signals remembered before a restart could not be read
+	LossLatches   = "latches_over_limit"   // what signals remembered of processes was full: some was forgotten
 )

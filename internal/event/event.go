@@ -99,13 +99,26 @@ func (e *Event) put(slot uint8, s span) {
 }
 
 // at returns the slot that holds e's value of f, or false if e has none. What
-// the record said of the process counts only until the process is known.
+// the record said of the process counts only until the process is known; but what
+// an update says of it is a late value, which the process itself does not have.
 func (e *Event) at(f Field) (uint8, bool) {
 	s, ok := e.slot(f)
-	if !ok || e.set&(1<<s) == 0 || e.Process != nil && theRegistry.infos[f].Scope != ScopeEvent {
+	if !ok || e.set&(1<<s) == 0 {
+		return 0, false
+	}
+	if e.Process != nil && theRegistry.infos[f].Scope != ScopeEvent && !e.isUpdate() {
 		return 0, false
 	}
 	return s, true
+}
+
+func (e *Event) isUpdate() bool { return e.Kind == KindProcess && e.Op == OpUpdate }
+
+// Late reports whether e is an update of its process that brings a value of f, a
+// field of process scope. Text, Int and Elements then return it.
+func (e *Event) Late(f Field) bool {
+	_, ok := e.at(f)
+	return ok && e.isUpdate() && theRegistry.infos[f].Scope == ScopeProcess
 }
 
 func (e *Event) mustSlot(f Field) uint8 {

@@ -8,6 +8,7 @@ package daemon
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -28,9 +29,13 @@ import (
 
 // Options say how a recorder lives.
 type Options struct {
-	Paths    config.Paths // folders that are not there are made with mode 0700
-	Config   config.Config
-	Program  *engine.Program
+	Paths  config.Paths // folders that are not there are made with mode 0700
+	Config config.Config
+	// Load reads the signals: at the start, and again whenever one of Files has
+	// changed. Files are files, and folders with all that is in them; some may not be
+	// there yet.
+	Load     func() (*Signals, error)
+	Files    []string
 	Version  string
 	Log      zerolog.Logger
 	Watch    recorder.Sink // beside the database; nil: none
@@ -50,6 +55,11 @@ func Run(ctx context.Context, o Options) (err error) {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, o.Duration)
 		defer cancel()
+	}
+	l := &life{Options: o, warned: map[string]bool{}}
+	l.reloads.loaded = stamp(o.Files) // what changes from here on is loaded again
+	if l.signals, err = o.Load(); err != nil {
+		return err
 	}
 	if err := audit.CheckPrivilege(); err != nil {
 		return err
@@ -83,15 +93,25 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	l := &life{Options: o, db: db}
+	l.db = db
 	return l.record(ctx)
 }
 
 // life is one run of a recorder.
 type life struct {
 	Options
-	db  *monitordb.DB
-	rec *recorder.Recorder
+	db     *monitordb.DB
+	rec    *recorder.Recorder
+	source recorder.Source
+	urgent urgency
+
+	// What follows belongs to the goroutine of keep.
+	signals *Signals // in force
+	reloads reloader
+	counted []engine.SignalStatistics // that the database has
+	pauses  []engine.Suspension       // that it does not have yet
+	warned  map[string]bool           // what was said is not watched
+	saved   [sha256.Size]byte         // of the memory that was written last
 }
 
 func (l *life) record(ctx context.Context) error {
@@ -101,18 +121,19 @@ func (l *life) record(ctx context.Context) error {
 	if aside := l.db.SetAside(); aside != "" {
 		l.Log.Warn().Str("file", aside).Msg("the database could not be used and was set aside; a new one is begun")
 	}
-	digest := fmt.Sprintf("%x", l.Program.Digest())
-	if err := l.db.SetDefinitions(start, l.Program.Definitions(), digest); err != nil {
+	if err := l.db.SetSignals(start, l.signals.Loaded()); err != nil {
 		return err
 	}
 	last := l.db.LastSeen()
 	host := thisHost()
+	l.warn(l.signals)
 	src, err := openSource(l)
 	if err != nil {
 		return err
 	}
+	l.source = src
 	if err := l.db.NoteHost(start, monitordb.Host{Time: time.Now().UnixNano(), MachineID: host.machineID, Name: host.name,
-		Platform: runtime.GOOS, Kernel: host.kernel, TimeZone: host.zone, Version: l.Version, BootID: host.boot, Program: digest}); err != nil {
+		Platform: runtime.GOOS, Kernel: host.kernel, TimeZone: host.zone, Version: l.Version, BootID: host.boot, Program: fmt.Sprintf("%x", l.signals.Program.Digest())}); err != nil {
 		return errors.Join(err, src.Close())
 	}
 	stored, err := l.stored(start, host.boot)
@@ -122,11 +143,14 @@ func (l *life) record(ctx context.Context) error {
 	table := process.NewTable(process.Options{Host: host.machineID, Boot: host.boot, Live: true, ProcFS: os.DirFS("/proc"),
 		Users: process.NewUsers(os.DirFS("/etc")), Expiry: l.Config.ProcessExpiration, Stored: stored})
 	sinks := []recorder.Sink{l.db, newLossLog(l.Log, time.Now)}
+	l.show()
 	if l.Watch != nil {
 		sinks = append(sinks, &watch{to: l.Watch, log: l.Log})
 	}
-	l.rec, err = recorder.New(recorder.Config{Source: src, Table: table, IDs: l.db.IDs(), Program: l.Program, Sinks: sinks,
-		BatchSize: l.Config.NewEventLimit, BatchDelay: l.Config.BatchWriteDelay, Urgent: urgent(l.Program), Live: true})
+	l.rec, err = recorder.New(recorder.Config{Source: src, Table: table, IDs: l.db.IDs(), Program: l.signals.Program, Sinks: sinks,
+		Matcher: engine.MatcherOptions{DisableSignalsTrie: l.Config.DisableSignalsTrie,
+			Live: l.Config.SignalWorkLimit > 0, BudgetPerEvent: uint64(l.Config.SignalWorkLimit)},
+		BatchSize: l.Config.NewEventLimit, BatchDelay: l.Config.BatchWriteDelay, Urgent: l.urgent.urgent, Live: true})
 	if err != nil {
 		return errors.Join(err, src.Close())
 	}
@@ -134,66 +158,92 @@ func (l *life) record(ctx context.Context) error {
 	// begin unseen between this look at /proc and the first read.
 	found := event.NewBatch(256)
 	found.Platform = "linux"
-	if last.Time != 0 {
-		why := "the recorder before was killed"
-		if last.Clean {
-			why = "no recorder was running"
-		}
-		found.Losses = append(found.Losses, event.Loss{From: last.Time, To: time.Now().UnixNano(), Reason: event.LossNotSeen,
-			Count: 1, Unit: "times", Detail: why})
-	}
+	found.Losses = append(found.Losses, notSeen(last)...)
 	n, err := table.Bootstrap(found)
 	if err == nil {
+		found.Losses = append(found.Losses, l.loadState(l.Paths.State, table.Living())...)
 		err = l.rec.Inject(start, found)
 	}
 	if err != nil {
 		return errors.Join(err, src.Close())
 	}
-	l.Log.Info().Str("database", l.Paths.Database).Int("signals", len(l.Program.Definitions())).Int("processes", n).Msg("recording")
+	l.Log.Info().Str("database", l.Paths.Database).Int("signals", l.signals.Program.Signals()).Int("processes", n).Msg("recording")
 	return l.loop(ctx)
 }
 
-// loop runs the recorder and writes its figures now and then.
+// notSeen returns the loss of the time since a recorder wrote last.
+func notSeen(last monitordb.LastSeen) []event.Loss {
+	if last.Time == 0 {
+		return nil
+	}
+	why := "the recorder before was killed"
+	if last.Clean {
+		why = "no recorder was running"
+	}
+	return []event.Loss{{From: last.Time, To: time.Now().UnixNano(), Reason: event.LossNotSeen, Count: 1, Unit: "times", Detail: why}}
+}
+
+// loop runs the recorder; beside it figures and memory are written now and then,
+// and signals that have changed are loaded.
 func (l *life) loop(ctx context.Context) error {
-	statsCtx, stopStats := context.WithCancel(context.WithoutCancel(ctx))
-	statsDone := make(chan struct{})
+	keepCtx, stopKeeping := context.WithCancel(context.WithoutCancel(ctx))
+	kept := make(chan struct{})
 	go func() {
-		defer close(statsDone)
+		defer close(kept)
 		defer func() {
-			if p := recover(); p != nil { // figures are not worth the recording
-				l.Log.Error().Msgf("the figures are no longer written: %v", p)
+			if p := recover(); p != nil { // they are not worth the recording
+				l.Log.Error().Msgf("figures are no longer written, nor signals loaded: %v\n%s", p, debug.Stack())
 			}
 		}()
-		l.keepStats(statsCtx)
+		l.keep(keepCtx)
 	}()
 	err := l.rec.Run(ctx)
-	stopStats()
-	<-statsDone
+	stopKeeping()
+	<-kept
 	s := l.rec.Stats()
-	err = errors.Join(err, l.writeStats(context.WithoutCancel(ctx)))
+	end := context.WithoutCancel(ctx)
+	l.rec.Ask(func(m *engine.Matcher) { err = errors.Join(err, l.writeFigures(end, m)) })
+	err = errors.Join(err, l.writeStats(end), l.saveState(l.Paths.State))
 	l.Log.Info().Uint64("records", s.Source.Received).Uint64("events", s.Assembled).Uint64("stored", s.Stored).
 		Uint64("matches", s.Tags).Uint64("kernel_lost", s.Source.KernelLost).Uint64("dropped", s.Dropped).Msg("stopped")
 	return err
 }
 
-// statsEvery is how often the figures are written: "seismo status" is at most
-// this old.
-const statsEvery = 5 * time.Second
+// How often, in seconds, the figures are written ("seismo status" is at most this
+// old), and those of single signals with what they remember.
+const (
+	statsEvery = 5
+	stateEvery = 60
+)
 
-func (l *life) keepStats(ctx context.Context) {
-	tick := time.NewTicker(time.Second) // the first events are to be seen soon
+// keep does each second what is due.
+func (l *life) keep(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	for n := 0; ; n++ {
-		if n == 2 {
-			tick.Reset(statsEvery)
+	said := func(err error, what string) {
+		if err != nil && ctx.Err() == nil {
+			l.Log.Error().Err(err).Msg(what)
 		}
-		if err := l.writeStats(ctx); err != nil && ctx.Err() == nil {
-			l.Log.Error().Err(err).Msg("the figures could not be written")
+	}
+	for n := 0; ; n++ {
+		if n < 2 || n%statsEvery == 0 { // the first events are to be seen soon
+			said(l.writeStats(ctx), "the figures could not be written")
+		}
+		if n == 1 || n%stateEvery == stateEvery-1 {
+			var err error
+			l.rec.Ask(func(m *engine.Matcher) { err = l.writeFigures(ctx, m) })
+			said(err, "the figures of the signals could not be written")
+		}
+		if n%stateEvery == stateEvery-1 {
+			said(l.saveState(l.Paths.State), "after a restart signals will not know what they do now")
 		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		}
+		if l.reloads.due(l.Files, time.Now()) {
+			l.reload(ctx)
 		}
 	}
 }

@@ -98,7 +98,9 @@ func TestUrgent(t *testing.T) {
 			if tt.tagged {
 				e.Tags = append(e.Tags, event.Tag{Signal: 0})
 			}
-			if got := urgent(program(tt.severity))(b); got != tt.want {
+			var u urgency
+			u.set(program(tt.severity))
+			if got := u.urgent(b); got != tt.want {
 				t.Errorf("urgent = %v; want %v", got, tt.want)
 			}
 		})

@@ -22,13 +22,15 @@ func openSource(l *life) (recorder.Source, error) {
 		UndoPath:    l.Paths.Undo,
 		Roots:       l.Config.FileRoots,
 		Exclude:     []string{home},
-		Decode:      audit.DecodeOptions{Demand: l.Program.Demand(), SocketsSilent: true},
+		WatchDemand: l.Config.WatchSignalPaths,
+		Decode:      audit.DecodeOptions{Demand: l.signals.Program.Demand(), SocketsSilent: true},
 		BatchEvents: l.Config.NewEventLimit,
 	})
 	if err != nil {
 		return nil, err
 	}
 	for _, w := range k.Warnings() {
+		l.warned[w] = true
 		l.Log.Warn().Msg(w)
 	}
 	return k, nil

@@ -47,3 +47,11 @@ func usage() (user, system time.Duration, peakRSS int64) {
 	}
 	return time.Duration(r.Utime.Nano()), time.Duration(r.Stime.Nano()), peakRSS
 }
+
+// fileNumber tells a file from another that took its name.
+func fileNumber(info os.FileInfo) uint64 {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return uint64(st.Ino)
+	}
+	return 0
+}

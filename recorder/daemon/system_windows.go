@@ -33,3 +33,6 @@ func usage() (user, system time.Duration, peakRSS int64) {
 func ticks(t windows.Filetime) time.Duration {
 	return time.Duration(int64(t.HighDateTime)<<32|int64(t.LowDateTime)) * 100
 }
+
+// fileNumber is not known on Windows; size and time tell files apart there.
+func fileNumber(os.FileInfo) uint64 { return 0 }

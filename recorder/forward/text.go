@@ -32,6 +32,9 @@ type Text struct {
 	skipped int
 }
 
+// SetDefinitions says what the tags of the batches to come refer to.
+func (t *Text) SetDefinitions(defs []signals.Definition) { t.Definitions = defs }
+
 // Write implements recorder.Sink.
 func (t *Text) Write(_ context.Context, batches []*event.Batch) error {
 	for _, b := range batches {

@@ -22,6 +22,7 @@ import (
 //	own      [record, name, value] for each of the source's own fields
 //	fields   registry fields whose values do not follow from the columns
 //	process  for an event without a process, what it says of one
+//	late     late values that have no column in table proc_attr
 func (db *DB) insertExtra(e *event.Event, separators string) error {
 	doc := append(db.scratch[:0], '{')
 	if e.Kind == event.KindRecord || len(e.Tags) > 0 {
@@ -30,7 +31,10 @@ func (db *DB) insertExtra(e *event.Event, separators string) error {
 	if e.Kind == event.KindFile {
 		doc = appendFileNames(doc, e, separators)
 	}
-	if e.Process == nil && e.Kind != event.KindProcess {
+	switch {
+	case e.Process != nil && e.Kind == event.KindProcess && e.Op == event.OpUpdate:
+		doc = appendLate(doc, e)
+	case e.Process == nil && !(e.Kind == event.KindProcess && e.Op == event.OpCreate): // that makes a row of it
 		doc = appendProcessOf(doc, e)
 	}
 	db.scratch = doc
@@ -126,22 +130,45 @@ func appendProcessOf(doc []byte, e *event.Event) []byte {
 		if !e.Has(f.Field) {
 			continue
 		}
-		doc = member(doc, f.Name)
-		switch f.Type {
-		case event.String:
-			v, _ := e.Text(f.Field)
-			doc = display.AppendJSON(doc, string(v))
-		case event.List, event.Hash:
-			doc = appendStrings(doc, elements(e, f.Field))
-		default:
-			n, _ := e.Int(f.Field)
-			doc = strconv.AppendInt(doc, n, 10)
-		}
+		doc = appendValue(doc, e, f)
 	}
 	if len(doc) == empty {
 		return doc[:at]
 	}
 	return append(doc, '}')
+}
+
+// appendValue appends the member for field f, which e has.
+func appendValue(doc []byte, e *event.Event, f event.Info) []byte {
+	doc = member(doc, f.Name)
+	switch f.Type {
+	case event.String:
+		v, _ := e.Text(f.Field)
+		return display.AppendJSON(doc, string(v))
+	case event.List, event.Hash:
+		return appendStrings(doc, elements(e, f.Field))
+	}
+	n, _ := e.Int(f.Field)
+	return strconv.AppendInt(doc, n, 10)
+}
+
+// appendLate keeps the late values of an update that have no column.
+func appendLate(doc []byte, e *event.Event) []byte {
+	began := false
+	for _, f := range processFields {
+		if !e.Late(f.Field) || f.Field == event.ProcessHash || f.Field == event.ProcessContainerID {
+			continue
+		}
+		if !began {
+			doc = append(member(doc, "late"), '{')
+			began = true
+		}
+		doc = appendValue(doc, e, f)
+	}
+	if began {
+		doc = append(doc, '}')
+	}
+	return doc
 }
 
 // processFields are the fields of process scope; the list never changes.

@@ -217,9 +217,7 @@ func everyKind(ids *event.IDs) *event.Batch {
 	e.AddOwn(0, []byte("unit"), []byte("cron"))
 	e.AddOwn(0, []byte("msg"), []byte{0xff, 'x'})
 
-	late := *curl
-	late.Hash, late.ContainerID = []string{"SHA256=beef"}, ""
-	a.add(event.KindProcess, event.OpUpdate, &late)
+	a.add(event.KindProcess, event.OpUpdate, curl).AppendElement(event.ProcessHash, []byte("SHA256=beef"))
 	e = a.add(event.KindProcess, event.OpEnd, curl)
 	e.SetInt(event.ProcessExitCode, 137)
 	e.SetInt(event.ProcessEndTime, e.Time+5e6)

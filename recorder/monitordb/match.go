@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// This file writes which signals there are and which fired: definitions once,
-// counts always, matches with their proof up to a limit.
+// This file writes which signals fired: counts always, matches with their proof
+// up to a limit. Which signals there are is written in load.go.
 
 package monitordb
 
 import (
-	"context"
 	"database/sql/driver"
 	"encoding/hex"
 	"fmt"
@@ -15,16 +14,16 @@ import (
 
 	"seismo/internal/display"
 	"seismo/internal/event"
-	"seismo/signals"
 )
 
 // matches is what the writer knows of signals.
 type matches struct {
-	definitions []int64 // rows of the loaded signals, by Tag.Signal
+	definitions []int64        // rows of the loaded signals, by Tag.Signal
+	severities  []driver.Value // that they fire with, in the same order; nil: that of the definition
 	perProcess  *cache[defProc, int]
 	hours       map[defHour]*hourCount // what this transaction adds
 
-	insertMatch, countProcess, findHour, addHour *statement
+	insertMatch, countProcess, findHour, addHour, addFigures *statement
 }
 
 type defProc struct{ definition, proc int64 }
@@ -50,12 +49,15 @@ func (m *matches) prepare(c *conn, cacheSize int) (err error) {
 		to  **statement
 		sql string
 	}{
-		{&m.insertMatch, "INSERT INTO signal_match (event, kind, definition, proc, proof) VALUES (?, ?, ?, ?, ?)"},
+		{&m.insertMatch, "INSERT INTO signal_match (event, kind, definition, proc, proof, severity) VALUES (?, ?, ?, ?, ?, ?)"},
 		{&m.countProcess, "SELECT count(*) FROM signal_match WHERE definition = ? AND proc = ?"},
 		{&m.findHour, "SELECT stored FROM signal_count WHERE definition = ? AND hour = ?"},
 		{&m.addHour, `INSERT INTO signal_count (definition, hour, matches, stored, last) VALUES (?, ?, ?, ?, ?)
 			ON CONFLICT (definition, hour) DO UPDATE SET matches = matches + excluded.matches,
 			stored = stored + excluded.stored, last = max(last, excluded.last)`},
+		{&m.addFigures, `INSERT INTO signal_stats (definition, candidates, skipped, evaluations, suppressed, work) VALUES (?, ?, ?, ?, ?, ?)
+			ON CONFLICT (definition) DO UPDATE SET candidates = candidates + excluded.candidates, skipped = skipped + excluded.skipped,
+			evaluations = evaluations + excluded.evaluations, suppressed = suppressed + excluded.suppressed, work = work + excluded.work`},
 	} {
 		if *p.to, err = c.prepare(p.sql); err != nil {
 			return err
@@ -68,57 +70,6 @@ func (m *matches) prepare(c *conn, cacheSize int) (err error) {
 func (m *matches) reset() {
 	m.perProcess.reset()
 	clear(m.hours)
-}
-
-// SetDefinitions says which signals the tags of the batches to come refer to:
-// Tag.Signal is an index into defs. Definitions that are new are stored; those
-// of defs are marked active, all others not. digest names the program.
-func (db *DB) SetDefinitions(ctx context.Context, defs []signals.Definition, digest string) error {
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("store definitions in %s: %w", db.path, err)
-	}
-	rows := make([]int64, len(defs))
-	err := db.transaction("store definitions in", func() error {
-		if err := db.conn.exec("UPDATE signal_definition SET active = 0"); err != nil {
-			return err
-		}
-		now := db.opts.Now().UnixNano()
-		for i := range defs {
-			id, err := db.storeDefinition(&defs[i], now)
-			if err != nil {
-				return fmt.Errorf("signal %s: %w", defs[i].ID, err)
-			}
-			rows[i] = id
-		}
-		_, err := db.conn.one("INSERT INTO signal_load (time, digest, definitions) VALUES (?, ?, ?) RETURNING id", now, digest, int64(len(defs)))
-		return err
-	})
-	if err == nil {
-		db.mu.Lock()
-		db.match.definitions = rows
-		db.mu.Unlock()
-	}
-	return err
-}
-
-// storeDefinition writes d if it is new, marks it active and returns its row.
-func (db *DB) storeDefinition(d *signals.Definition, now int64) (int64, error) {
-	list := func(l []string) driver.Value { return string(appendStrings(nil, l)) }
-	row, err := db.conn.one(`INSERT INTO signal_definition (uuid, revision, name, description, severity, status,
-		techniques, platforms, labels, refs, false_positives, author, response, text, loaded, active)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)
-		ON CONFLICT (uuid, revision) DO UPDATE SET active = 1 RETURNING id`,
-		d.ID, d.Revision, textValue(d.Name), textValue(d.Description), d.Severity.String(), d.Status,
-		list(d.Techniques), list(d.Platforms), list(d.Labels), list(d.References), list(d.FalsePositives),
-		textValue(d.Author), textValue(d.Response), textValue(d.Text), now)
-	if err != nil {
-		return 0, err
-	}
-	if row == nil {
-		return 0, fmt.Errorf("no row was given back")
-	}
-	id, _ := row[0].(int64)
-	return id, nil
 }
 
 // writeTag counts the match t of e and stores it if the limits allow.
@@ -146,7 +97,8 @@ func (db *DB) writeTag(e *event.Event, proc driver.Value, t *event.Tag) error {
 	if room, err := db.roomForProcess(definition, proc); err != nil || !room {
 		return err
 	}
-	if _, err := m.insertMatch.do(int64(e.ID), int64(e.Kind), definition, proc, string(appendProof(nil, t.Proof))); err != nil {
+	if _, err := m.insertMatch.do(int64(e.ID), int64(e.Kind), definition, proc, string(appendProof(nil, t.Proof)),
+		m.severities[t.Signal]); err != nil {
 		return fmt.Errorf("match of event %d: %w", e.ID, err)
 	}
 	hour.rows++

@@ -19,23 +19,27 @@ import (
 const applicationID = 0x73656973
 
 // schemaVersion is the version that this program writes (PRAGMA user_version).
-const schemaVersion = 1
+const schemaVersion = 2
 
-//go:embed schema.sql views/*.sql
+//go:embed schema.sql schema-2.sql views/*.sql
 var sqlFiles embed.FS
 
 // migrations[v] brings a database of version v to version v+1. A step that was
 // released is never changed.
 var migrations = [schemaVersion]func(c *conn) error{
-	0: createTables,
+	0: script("schema.sql"),
+	1: script("schema-2.sql"), // signals: overrides, lists, cost
 }
 
-func createTables(c *conn) error {
-	text, err := fs.ReadFile(sqlFiles, "schema.sql")
-	if err != nil {
-		return err
+// script returns the step that runs the statements of the file called name.
+func script(name string) func(c *conn) error {
+	return func(c *conn) error {
+		text, err := fs.ReadFile(sqlFiles, name)
+		if err != nil {
+			return err
+		}
+		return c.exec(string(text))
 	}
-	return c.exec(string(text))
 }
 
 // migrate brings the database from version v to schemaVersion, all or nothing. A

@@ -97,6 +97,9 @@ func (db *DB) noteStop() error {
 	}
 	_, err := db.conn.one("UPDATE host SET stop = ? WHERE id = ?", now, db.host)
 	if err == nil {
+		err = db.endSuspensions(now)
+	}
+	if err == nil {
 		_, err = db.st.setPulse.do(now)
 	}
 	if err == nil {

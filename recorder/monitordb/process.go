@@ -211,19 +211,22 @@ func (db *DB) ended(e *event.Event, proc driver.Value) error {
 	return err
 }
 
-// updated writes what was learned of the process of e after it began.
+// updated writes what was learned of the process of e after it began; late values
+// that have no column are in table extra.
 func (db *DB) updated(e *event.Event, proc driver.Value) error {
 	var hash, container driver.Value
-	if p := e.Process; p != nil {
-		var err error
-		if hash, err = db.dict.strOrNull(joinHashes(p.Hash)); err != nil {
-			return err
-		}
-		if container, err = db.dict.strOrNull(p.ContainerID); err != nil {
+	var err error
+	if e.Process != nil && e.Late(event.ProcessHash) {
+		if hash, err = db.dict.strOrNull(joinHashes(elements(e, event.ProcessHash))); err != nil {
 			return err
 		}
 	}
-	_, err := db.st.insertAttr.do(int64(e.ID), proc, hash, container, orNull(int64(e.Serial)), int64(e.Flags))
+	if v, _ := e.Text(event.ProcessContainerID); e.Process != nil && e.Late(event.ProcessContainerID) {
+		if container, err = db.dict.str(v); err != nil {
+			return err
+		}
+	}
+	_, err = db.st.insertAttr.do(int64(e.ID), proc, hash, container, orNull(int64(e.Serial)), int64(e.Flags))
 	return err
 }
 

@@ -162,6 +162,7 @@ type Status struct {
 	LatestLoss       string // the one noted last; of matches over a limit only where there is no other
 	LatestLossTime   int64  // its end, Unix time in nanoseconds
 	LatestLossDetail string
+	SignalState
 }
 
 // Status returns the latest figures that the recorder stored. The error wraps
@@ -222,6 +223,9 @@ func (s *Status) read(ctx context.Context, tx *sql.Tx) error {
 	row("SELECT reason, until, ifnull(detail, '') FROM loss ORDER BY id DESC LIMIT 1", &s.LatestLoss, &s.LatestLossTime, &s.LatestLossDetail)
 	if failed != nil {
 		return failed
+	}
+	if err := s.SignalState.read(ctx, tx); err != nil {
+		return err
 	}
 	rows, err := tx.QueryContext(ctx, "SELECT k.name, t.stored, t.first, t.last FROM tally t JOIN kind k ON k.id = t.kind ORDER BY t.kind")
 	if err != nil {

@@ -56,6 +56,9 @@ type Decoder struct {
 // NewDecoder returns a decoder.
 func NewDecoder(o DecodeOptions) *Decoder { return &Decoder{opts: o} }
 
+// SetDemand says what is wanted of the events that are decoded from now on.
+func (d *Decoder) SetDemand(demand event.Demand) { d.opts.Demand = demand }
+
 // maxItems bounds the PATH records that are looked at; the kernel writes at most
 // five that matter. Own fields are taken from all.
 const maxItems = 64

@@ -44,7 +44,11 @@ type KernelOptions struct {
 	// Exclude are folders below a root in which changes are not recorded: the
 	// recorder's own.
 	Exclude []string
-	// Decode is handed to the decoder. ResolveDir is filled in if it is nil.
+	// WatchDemand says that the folders of Decode.Demand.Paths are watched too where
+	// no root covers them.
+	WatchDemand bool
+	// Decode is handed to the decoder. ResolveDir is filled in if it is nil. Its
+	// Demand counts until [Kernel.SetDemand] is told another.
 	Decode DecodeOptions
 	// BatchEvents is the number of events at which a batch is full; 0 stands
 	// for 1,000.

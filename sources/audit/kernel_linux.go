@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -24,6 +23,7 @@ import (
 // Kernel is the live source. Read, Close and Stats may be called from different
 // goroutines; Read by one at a time.
 type Kernel struct {
+	options     KernelOptions
 	batchEvents int
 	gatherTime  time.Duration
 	warnings    []string
@@ -48,6 +48,8 @@ type Kernel struct {
 	gaps        Gaps
 	more        bool  // the last read left records in the socket
 	replaced    error // the role is given up
+
+	ownRemovals ownRemovals
 
 	// What is told with the next batch.
 	losses    []event.Loss
@@ -88,7 +90,7 @@ func OpenKernel(o KernelOptions) (_ *Kernel, err error) {
 	if err := CheckPrivilege(); err != nil {
 		return nil, err
 	}
-	k := &Kernel{batchEvents: o.BatchEvents, gatherTime: o.Gather, began: time.Now(),
+	k := &Kernel{options: o, batchEvents: o.BatchEvents, gatherTime: o.Gather, began: time.Now(),
 		reassembler: NewReassembler(Limits{})}
 	if k.batchEvents <= 0 {
 		k.batchEvents = defaultBatchEvents
@@ -130,10 +132,11 @@ func OpenKernel(o KernelOptions) (_ *Kernel, err error) {
 
 // takeHold changes the kernel: from here on there is something to undo.
 func (k *Kernel) takeHold(o KernelOptions) error {
-	rules, err := k.plan(o)
+	rules, warnings, err := k.plan(o.Decode.Demand)
 	if err != nil {
 		return err
 	}
+	k.warnings = append(k.warnings, warnings...)
 	st, err := k.control.Status()
 	if err != nil {
 		return err
@@ -169,22 +172,6 @@ func (k *Kernel) takeHold(o KernelOptions) error {
 		k.warnings = append(k.warnings, "a folder has gone, its rule is left out: "+rule)
 	}
 	return err
-}
-
-// plan returns the rules in the kernel's form.
-func (k *Kernel) plan(o KernelOptions) ([]undoRule, error) {
-	roots := o.Roots
-	if roots == nil {
-		roots = DefaultRoots()
-	}
-	found, warnings := existingRoots(roots)
-	exclude, more := existingRoots(o.Exclude)
-	k.warnings = append(append(k.warnings, warnings...), more...)
-	rules, err := PlanRules(RuleOptions{Arch: runtime.GOARCH, Roots: found, Exclude: exclude})
-	if err != nil {
-		return nil, err
-	}
-	return buildRules(rules)
 }
 
 // takeRole registers our socket for the records.

@@ -34,6 +34,9 @@ func (*Kernel) Warnings() []string { return nil }
 // ProcEvents fails with [ErrUnsupported].
 func (*Kernel) ProcEvents() error { return unsupported() }
 
+// SetDemand fails with [ErrUnsupported].
+func (*Kernel) SetDemand(event.Demand) ([]string, error) { return nil, unsupported() }
+
 // Close does nothing.
 func (*Kernel) Close() error { return nil }
 

@@ -209,7 +209,7 @@ func (k *Kernel) push(m message, since time.Duration) {
 		k.echoes++
 		return
 	}
-	if !k.closed && isRuleRemoval(m) {
+	if !k.closed && isRuleRemoval(m) && !k.ownRemovals.one(h.Time) {
 		k.lose(event.Loss{From: h.Time, To: h.Time, Reason: event.LossNotSeen, Count: 1, Unit: "times",
 			Detail: "an audit rule of ours was removed, by somebody else or with its folder: what it asked for is no longer seen"})
 	}

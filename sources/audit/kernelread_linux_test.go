@@ -63,6 +63,28 @@ func TestRemovedRulesAreALoss(t *testing.T) {
 	}
 }
 
+// The rules that the source takes away by itself are no gap; one more than those is,
+// and so is one long afterwards.
+func TestOwnRemovalsAreNoLoss(t *testing.T) {
+	removed := message{typ: unix.AUDIT_CONFIG_CHANGE, data: []byte(`audit(5.000:9): auid=0 ses=1 op=remove_rule key="seismo" list=4 res=1`)}
+	for _, tt := range []struct {
+		until int64
+		want  int
+	}{{6e9, 1}, {4e9, 3}} {
+		k := &Kernel{reassembler: NewReassembler(Limits{}), ownRemovals: ownRemovals{left: 2, until: tt.until}}
+		for range 3 {
+			k.push(removed, 0)
+		}
+		var got uint64
+		for _, l := range k.losses {
+			got += l.Count
+		}
+		if int(got) != tt.want {
+			t.Errorf("of 3 removals at 5 s, 2 of them our own until %d s: %d are told; want %d", tt.until/1e9, got, tt.want)
+		}
+	}
+}
+
 func TestIsEcho(t *testing.T) {
 	var k Kernel
 	own := fmt.Sprintf("audit(1.000:5): pid=%d uid=0 auid=0 ses=1 msg='seismo: end of recording'", os.Getpid())

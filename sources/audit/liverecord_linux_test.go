@@ -39,7 +39,7 @@ func newProduct(t *testing.T, o audit.KernelOptions) *product {
 	if err := os.Mkdir(p.home, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	settings, _ := json.Marshal(map[string]any{"fileRoots": []string{p.root}})
+	settings, _ := json.Marshal(map[string]any{"fileRoots": []string{p.root}, "watchSignalPaths": false})
 	if err := os.WriteFile(filepath.Join(p.home, "recorder.json"), settings, 0o600); err != nil {
 		t.Fatal(err)
 	}

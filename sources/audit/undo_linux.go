@@ -79,7 +79,8 @@ type installation struct {
 	control auditControl
 	path    string
 	file    undoFile
-	missing []undoRule // of file.Rules, those the kernel does not have yet
+	planned []undoRule // of file.Rules, those that were asked for
+	missing []undoRule // of planned, those the kernel does not have yet
 }
 
 // prepareInstall finds out what has to change for rules to be in force and
@@ -106,7 +107,7 @@ func prepareInstall(c auditControl, path string, self undoFile, rules []undoRule
 	case enabled != 0 && foreign > 0:
 		return nil, fmt.Errorf("take the audit role: auditing is already on, with %d rules without the key %s: %w", foreign, RuleKey, ErrForeign)
 	}
-	in := &installation{control: c, path: path, file: self}
+	in := &installation{control: c, path: path, file: self, planned: rules}
 	in.file.Version, in.file.Written = undoVersion, time.Now().UTC()
 	in.file.Settings = wantedSettings(st)
 	for _, r := range rules {
@@ -145,6 +146,15 @@ func (in *installation) apply(takeRole func() error) (skipped []string, err erro
 	if err := takeRole(); err != nil {
 		return nil, err
 	}
+	if skipped, err = in.add(); err != nil {
+		return skipped, err
+	}
+	return skipped, in.set(settings[last:])
+}
+
+// add gives the kernel the rules that it lacks, and asks whether it has them. A
+// watch whose folder has gone is left out and named in skipped.
+func (in *installation) add() (skipped []string, err error) {
 	for _, r := range in.missing {
 		err := in.control.AddRule(r.Wire)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -155,10 +165,7 @@ func (in *installation) apply(takeRole func() error) (skipped []string, err erro
 			return skipped, fmt.Errorf("add audit rule %q: %w", r.Text, err)
 		}
 	}
-	if err := in.verify(len(in.missing) - len(skipped)); err != nil {
-		return skipped, err
-	}
-	return skipped, in.set(settings[last:])
+	return skipped, in.verify(len(in.missing) - len(skipped))
 }
 
 func (in *installation) set(settings []settingChange) error {

@@ -9,7 +9,7 @@ CREATE VIEW signal_matches AS SELECT
   k.name AS event_type,
   d.uuid AS signal_id,
   d.name AS signal_name,
-  d.severity AS severity,
+  coalesce(m.severity, d.severity) AS severity,
   d.revision AS revision,
   d.techniques AS techniques,
   m.proc AS process_table_id,
@@ -31,20 +31,42 @@ LEFT JOIN str xd ON xd.id = x.dir
 LEFT JOIN command c ON c.id = p.command
 LEFT JOIN identity pi ON pi.id = p.identity;
 
--- How often each revision of a signal fired; stored is the number of those with a match row.
+-- How often each revision of a signal fired, and what it cost over all runs; stored is the
+-- number of matches with a row, severity that in force.
 CREATE VIEW signal_counts AS SELECT
   d.uuid AS signal_id,
   d.name AS signal_name,
-  d.severity AS severity,
+  coalesce(d.severity_now, d.severity) AS severity,
   d.revision AS revision,
   d.active AS active,
   coalesce(sum(c.matches), 0) AS matches,
   coalesce(sum(c.stored), 0) AS stored,
   strftime('%Y-%m-%d %H:%M:%S', max(c.last) / 1000000, 'unixepoch') || printf('.%03d', max(c.last) / 1000 % 1000) AS last_match,
-  max(c.last) / 1000 AS last_match_raw
+  max(c.last) / 1000 AS last_match_raw,
+  coalesce(s.candidates, 0) AS candidates,
+  coalesce(s.evaluations, 0) AS evaluations,
+  coalesce(s.suppressed, 0) AS suppressed,
+  coalesce(s.skipped, 0) AS skipped,
+  coalesce(s.work, 0) AS work,
+  d.enabled AS enabled,
+  d.override_reason AS override_reason
 FROM signal_definition d
 LEFT JOIN signal_count c ON c.definition = d.id
+LEFT JOIN signal_stats s ON s.definition = d.id
 GROUP BY d.id;
+
+-- When a signal was not judged because it cost too much; end_time is NULL while it lasts.
+CREATE VIEW suspensions AS SELECT
+  strftime('%Y-%m-%d %H:%M:%S', u.since / 1000000000, 'unixepoch') || printf('.%03d', u.since / 1000000 % 1000) AS begin_time,
+  strftime('%Y-%m-%d %H:%M:%S', u.until / 1000000000, 'unixepoch') || printf('.%03d', u.until / 1000000 % 1000) AS end_time,
+  u.since / 1000000 AS begin_time_raw,
+  u.until / 1000000 AS end_time_raw,
+  d.uuid AS signal_id,
+  d.name AS signal_name,
+  d.revision AS revision,
+  u.work AS work_per_event,
+  u.reason AS reason
+FROM suspension u JOIN signal_definition d ON d.id = u.definition;
 
 -- What was not seen or not kept, and when. Matches over a limit are counted, not stored:
 -- the second part tells how many, in which hour.

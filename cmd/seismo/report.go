@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// This file prints what "seismo compile --report" tells of a program.
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"seismo/engine"
+	"seismo/internal/display"
+	"seismo/signals"
+)
+
+// compileReport is the report on a program with what did not become a part of it.
+type compileReport struct {
+	engine.Report
+	Refused signals.Diagnostics `json:"refused"`
+}
+
+// loadForReport reads the definitions at paths; what is wrong in some of them does
+// not stand in the way of the others and is returned.
+func loadForReport(paths []string) ([]signals.Definition, signals.Diagnostics, error) {
+	defs, err := signals.Load(paths)
+	var refused signals.Diagnostics
+	if err != nil && !errors.As(err, &refused) {
+		return nil, nil, err
+	}
+	return defs, refused, nil
+}
+
+// printReport writes the report on p. What was refused goes to standard error too, as
+// every compile says it; the error then has the exit code for broken signals.
+func printReport(cmd *cobra.Command, p *engine.Program, refused signals.Diagnostics, asJSON bool) error {
+	r := compileReport{Report: p.Report(), Refused: refused}
+	out := cmd.OutOrStdout()
+	if asJSON {
+		if r.Refused == nil {
+			r.Refused = signals.Diagnostics{}
+		}
+		if err := display.WriteJSON(out, r); err != nil {
+			return err
+		}
+	} else if err := writeReport(out, r); err != nil {
+		return err
+	}
+	if len(refused) > 0 {
+		refused.Write(cmd.ErrOrStderr(), "seismo")
+		return &failure{code: exitBroken}
+	}
+	return nil
+}
+
+// writeReport writes r for people.
+func writeReport(out io.Writer, r compileReport) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	row := func(cells ...string) {
+		for i := range cells {
+			cells[i] = display.Text(cells[i])
+		}
+		fmt.Fprintln(w, strings.Join(cells, "\t"))
+	}
+	title := func(text string) {
+		w.Flush() // columns are as wide as their own table needs
+		fmt.Fprintf(out, "\n%s\n", text)
+	}
+	fmt.Fprintf(out, "%d signals, %d terms, %d atoms, %d bytes of tables\n", r.Signals, r.Terms, r.Atoms, r.Bytes)
+	if len(r.Kinds) > 0 {
+		fmt.Fprintf(out, "needs events of kind %s\n", strings.Join(r.Kinds, ", "))
+	}
+	for _, name := range r.Sliced {
+		fmt.Fprintf(out, "the dictionary of %s is too large for a trie: a sorted slice took its place\n", display.Text(name))
+	}
+	title("LITERALS, by field and comparison")
+	for _, c := range r.Columns {
+		var parts []string
+		for _, how := range slices.Sorted(maps.Keys(c.Literals)) {
+			parts = append(parts, fmt.Sprintf("%s %d", how, c.Literals[how]))
+		}
+		row(c.Field, strings.Join(parts, ", "), fmt.Sprintf("%d bytes", c.Bytes))
+	}
+	title("SIGNALS, by estimated work units for an event")
+	writeSignals(out, r.Each)
+	if len(r.Residues) > 0 {
+		title("CEL that was not lowered, by its bound of work units")
+		for _, res := range r.Residues {
+			guards := "always"
+			if len(res.Guards) > 0 {
+				guards = "only after " + strings.Join(res.Guards, " or ")
+			}
+			row(fmt.Sprint(res.Cost), strings.Join(strings.Fields(res.Text), " "), guards)
+		}
+	}
+	if len(r.Refused) > 0 {
+		title(fmt.Sprintf("REFUSED: %d findings, on standard error", len(r.Refused)))
+	}
+	return w.Flush()
+}
+
+// writeSignals writes what each signal waits for, the dearest first.
+func writeSignals(out io.Writer, each []engine.SignalReport) {
+	each = slices.Clone(each)
+	slices.SortStableFunc(each, func(a, b engine.SignalReport) int {
+		switch {
+		case a.Work > b.Work:
+			return -1
+		case a.Work < b.Work:
+			return 1
+		}
+		return 0
+	})
+	for _, s := range each {
+		remembers := ""
+		if s.Remember {
+			remembers = ", remembers"
+		}
+		fmt.Fprintf(out, "%8d  %s (%s%s)\n", s.Work, display.Text(s.Name), display.Text(s.ID), remembers)
+		for _, k := range s.Kinds {
+			waits := "judged on every event, no literal to wait for"
+			if len(k.Terms) > 0 {
+				waits = "waits for " + strings.Join(k.Terms, " or ")
+			}
+			fmt.Fprintf(out, "          %s: %s\n", k.Kind, display.Text(waits))
+		}
+	}
+}

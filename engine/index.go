@@ -1,0 +1,451 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// This file decides, when a program is built, what each signal waits for: for each
+// kind of event a set of triggers of which at least one must be met for the signal
+// to be able to fire on such an event or to remember something of it. Of several
+// such sets the one is taken that is met most seldom, as far as rarity.go can tell.
+// A set that is too large makes the engine slower; one that lacks a trigger would
+// lose matches. The plain mode, which judges every signal, is the test of it.
+
+package engine
+
+import (
+	"encoding/binary"
+	"slices"
+	"strings"
+
+	"seismo/internal/event"
+	"seismo/internal/pattern"
+	"seismo/signals"
+)
+
+// need says what must be met for something to be true: one of the triggers of
+// terms.
+type need struct {
+	state needState
+	price float64  // about the share of events that meet a trigger; 1 for needsNothing
+	terms []uint32 // each once at most, in no order
+}
+
+type needState uint8
+
+const (
+	needsNothing needState = iota // it can be true whatever the event holds
+	needsOne                      // of the triggers of terms
+	needsMore                     // more than any event has: it is never true
+)
+
+var (
+	nothing = need{state: needsNothing, price: 1}
+	never   = need{state: needsMore}
+)
+
+// either returns what is needed for any of two things to be true.
+func either(a, b need) need {
+	switch {
+	case a.state == needsMore:
+		return b
+	case b.state == needsMore:
+		return a
+	case a.state == needsNothing || b.state == needsNothing:
+		return nothing
+	}
+	return need{needsOne, a.price + b.price, append(a.terms, b.terms...)}
+}
+
+// both returns the better one of what is needed for two things to be true at once.
+func both(a, b need) need {
+	switch {
+	case a.state == needsMore || b.state == needsMore:
+		return never
+	case a.state == needsNothing:
+		return b
+	case b.state == needsNothing || a.price <= b.price:
+		return a
+	}
+	return b
+}
+
+// index makes the tables of a program.
+type index struct {
+	p        *Program
+	triggers [][]trigger // by term: what its atoms can not be met without; nil if not known
+	partial  []bool      // by term: triggers are not those of its short literals
+	byTerm   []need
+	waits    [][]uint32 // by term: the signals that wait for it, with their slots
+	always   []uint32
+	checked  []uint32
+}
+
+// buildTables makes the tables of p, whose other tables are complete: as they are
+// read from a signals.bin, so that there is no other form of them.
+func buildTables(p *Program) (*tables, *fault) {
+	x, _ := buildIndex(p)
+	return decodeTables(x.appendTo(nil), p)
+}
+
+func buildIndex(p *Program) (*tables, *tableBuilder) {
+	ix := &index{p: p, triggers: make([][]trigger, len(p.terms)), byTerm: make([]need, len(p.terms)),
+		partial: make([]bool, len(p.terms)), waits: make([][]uint32, len(p.terms))}
+	for i := range p.terms {
+		ix.lookAt(uint32(i))
+	}
+	for i := range p.signals {
+		ix.add(uint32(i))
+	}
+	x := &tables{always: ix.always, checked: ix.checked, late: lateFields(p)}
+	var all []waiting
+	for i, waits := range ix.waits {
+		for _, tr := range ix.triggers[i] {
+			all = append(all, waiting{tr, uint32(i)})
+		}
+		x.waits = append(x.waits, uint32(len(x.signals)/2))
+		x.signals = append(x.signals, waits...)
+	}
+	x.waits = append(x.waits, uint32(len(x.signals)/2))
+	b := x.freeze(all)
+	x.known = ix.knownTerms()
+	return x, b
+}
+
+// knownTerms returns for each term what the keys that were met say of it.
+func (ix *index) knownTerms() []uint32 {
+	known := make([]uint32, len(ix.p.terms))
+	for i := range known {
+		t := &ix.p.terms[i]
+		switch {
+		case len(ix.triggers[i]) == 0 || t.cond == signals.Residual:
+		case ix.partial[i]:
+			known[i] = knownMet
+		case t.cased || t.own != "" || t.cond == signals.Glob || t.cond == signals.PathGlob || t.cond == signals.Regex || t.cond == signals.InList:
+			known[i] = knownFalse
+		default:
+			known[i] = knownWhole
+		}
+	}
+	return known
+}
+
+// add finds what signal i waits for.
+func (ix *index) add(i uint32) {
+	root := ix.p.signals[i].root
+	merged := map[uint32]slotSet{} // by term
+	var idle slotSet
+	for slot, n := range ix.needs(i) {
+		switch n.state {
+		case needsNothing:
+			idle |= 1 << slot
+		case needsOne:
+			for _, t := range n.terms {
+				merged[t] |= 1 << slot
+			}
+		}
+	}
+	if idle != 0 {
+		if ix.asksProcess(root) && !ix.p.remembers(i) {
+			ix.checked = append(ix.checked, i, idle)
+		} else {
+			ix.always = append(ix.always, i, idle)
+		}
+	}
+	terms := make([]uint32, 0, len(merged))
+	for t := range merged {
+		terms = append(terms, t)
+	}
+	slices.Sort(terms)
+	for _, t := range terms {
+		ix.waits[t] = append(ix.waits[t], i, merged[t])
+	}
+}
+
+// needs returns what signal i needs for each slot.
+func (ix *index) needs(i uint32) []need {
+	kinds := event.Kinds()
+	all := make([]need, int(kinds[len(kinds)-1])+1)
+	for slot := range all {
+		all[slot] = never
+	}
+	s := ix.p.signals[i]
+	memory := ix.p.remembers(i)
+	for _, k := range kinds {
+		if s.kinds.Has(k) {
+			all[k] = ix.met(s.root, k, memory)
+		}
+	}
+	if s.kinds.Has(event.KindProcess) {
+		all[publication] = ix.published(s.root)
+	}
+	return all
+}
+
+// met returns what is needed for an event of kind k to meet a positive event term
+// or a group of a branch of node i that can be true. If the signal has memory, the
+// rest of the branch may have been met before or be met later.
+func (ix *index) met(i uint32, k event.Kind, memory bool) need {
+	n := &ix.p.nodes[i]
+	kids := ix.p.kids[n.from:n.to]
+	switch n.op {
+	case signals.NodeTerm:
+		if t := &ix.p.terms[n.term]; !t.onEvent || t.negate {
+			return never
+		}
+		return ix.term(n.term, k)
+	case signals.NodeGroup:
+		if !ix.asksEvent(kids[0]) {
+			return never
+		}
+		return ix.true(kids[0], k)
+	}
+	all := never
+	for _, kid := range kids {
+		all = either(all, ix.met(kid, k, memory))
+	}
+	if n.op == signals.NodeOr || memory {
+		return all
+	}
+	for _, kid := range kids {
+		all = both(all, ix.true(kid, k))
+	}
+	return all
+}
+
+// true returns what is needed for node i to be true on an event of kind k.
+func (ix *index) true(i uint32, k event.Kind) need {
+	n := &ix.p.nodes[i]
+	kids := ix.p.kids[n.from:n.to]
+	switch n.op {
+	case signals.NodeTerm:
+		return ix.term(n.term, k)
+	case signals.NodeOr:
+		any := never
+		for _, kid := range kids {
+			any = either(any, ix.true(kid, k))
+		}
+		return any
+	}
+	all := nothing
+	for _, kid := range kids {
+		all = both(all, ix.true(kid, k))
+	}
+	return all
+}
+
+// published returns what is needed for a branch of node i that has terms on the
+// process only to be true.
+func (ix *index) published(i uint32) need {
+	n := &ix.p.nodes[i]
+	kids := ix.p.kids[n.from:n.to]
+	switch n.op {
+	case signals.NodeTerm:
+		if ix.p.terms[n.term].onEvent {
+			return never
+		}
+		return ix.term(n.term, event.KindProcess)
+	case signals.NodeOr:
+		any := never
+		for _, kid := range kids {
+			any = either(any, ix.published(kid))
+		}
+		return any
+	}
+	all := nothing
+	for _, kid := range kids {
+		all = both(all, ix.published(kid))
+	}
+	return all
+}
+
+// term returns what term i needs to be true on an event of kind k.
+func (ix *index) term(i uint32, k event.Kind) need {
+	t := &ix.p.terms[i]
+	if t.onEvent && !t.kinds.Has(k) {
+		return never
+	}
+	n := ix.byTerm[i]
+	if n.state == needsOne && t.scope != event.ScopeEvent && k != event.KindProcess {
+		n.price *= 0.8 // decided once for a process, not on each event
+	}
+	return n
+}
+
+// remembers reports whether a process remembers something for signal i.
+func (p *Program) remembers(i uint32) bool { return len(p.memory.ofSignal[i]) > 0 }
+
+func (ix *index) asksEvent(i uint32) bool { return ix.asks(i, true) }
+
+func (ix *index) asksProcess(i uint32) bool { return ix.asks(i, false) }
+
+// asks reports whether a term under node i is on the event, or on the process.
+func (ix *index) asks(i uint32, onEvent bool) bool {
+	n := &ix.p.nodes[i]
+	if n.op == signals.NodeTerm {
+		return ix.p.terms[n.term].onEvent == onEvent
+	}
+	return slices.ContainsFunc(ix.p.kids[n.from:n.to], func(kid uint32) bool { return ix.asks(kid, onEvent) })
+}
+
+// lookAt finds the triggers of term i.
+func (ix *index) lookAt(i uint32) {
+	t := &ix.p.terms[i]
+	ix.byTerm[i] = nothing
+	var all []trigger
+	price := 0.0
+	for _, ref := range ix.p.atomRefs[t.from:t.to] {
+		some, chance := ix.p.triggersOf(ref)
+		switch {
+		case some != nil:
+		case ix.p.isShort(t, &ix.p.atoms[ref]):
+			ix.partial[i] = true
+		default:
+			return
+		}
+		all = append(all, some...)
+		price += chance
+	}
+	if len(all) == 0 {
+		return
+	}
+	if ix.triggers[i] = all; t.negate || ix.partial[i] {
+		return
+	}
+	ix.byTerm[i] = need{needsOne, min(price, 0.9), []uint32{i}}
+}
+
+// isShort reports whether a is one of the literals of t, a term on a field, that are
+// too short for the gram filter.
+func (p *Program) isShort(t *term, a *atom) bool {
+	return t.cond == signals.Contains && a.cond == signals.Contains && !t.cased && t.own == "" && t.valueType != event.Address &&
+		a.literal != "" && len(a.literal) < gramSize
+}
+
+// triggersOf returns the triggers of which an atom needs one, with the share of
+// events that meet one; nil if there is nothing to look for.
+func (p *Program) triggersOf(ref uint32) (all []trigger, price float64) {
+	a := &p.atoms[ref]
+	typ := typeOf(a.own, event.Describe(a.field))
+	on := func(at anchor, literals ...string) {
+		for _, lit := range literals {
+			if at == anchorContains && len(lit) < gramSize {
+				all, price = nil, 0
+				return
+			}
+			all = append(all, trigger{a.field, a.own, at, lit, 0})
+			price += chance(a.field, typ, at, lit)
+		}
+	}
+	switch typ {
+	case event.Integer, event.Identifier, event.Time:
+		if a.cond == signals.Is {
+			on(anchorNumber, string(binary.LittleEndian.AppendUint64(nil, uint64(a.number))))
+		}
+	case event.Address:
+		if a.cond == signals.Is || a.cond == signals.InCIDR {
+			prefix := p.prefixes[a.aux]
+			on(anchorAddress, string(append(prefix.Addr().AsSlice(), byte(prefix.Bits()))))
+		}
+	default:
+		p.textTriggers(a, typ, on)
+	}
+	if all == nil && a.cond == signals.InList {
+		return []trigger{{a.field, a.own, anchorList, "", ref}}, chance(a.field, typ, anchorList, "")
+	}
+	if all == nil && a.own != "" {
+		on(anchorPresent, "")
+	}
+	return all, price
+}
+
+// textTriggers calls on with what an atom on a text needs.
+func (p *Program) textTriggers(a *atom, typ event.Type, on func(anchor, ...string)) {
+	lit := foldedString(a.literal)
+	switch a.cond {
+	case signals.Is:
+		on(anchorIs, lit)
+	case signals.Contains, signals.BeginsWith, signals.EndsWith:
+		at := map[signals.Condition]anchor{signals.Contains: anchorContains, signals.BeginsWith: anchorBegins, signals.EndsWith: anchorEnds}[a.cond]
+		if lit != "" {
+			on(at, lit)
+		}
+	case signals.Glob, signals.PathGlob:
+		g, err := pattern.ParseGlob(a.literal, a.cond == signals.PathGlob, a.cased)
+		if err != nil {
+			return
+		}
+		begins, ends, contains := g.Needs()
+		best, bestAt, price := "", anchorContains, 1.0
+		consider := func(at anchor, s string) {
+			s = foldedString(s)
+			if s == "" || at == anchorContains && len(s) < gramSize {
+				return
+			}
+			if c := chance(a.field, typ, at, s); c < price {
+				best, bestAt, price = s, at, c
+			}
+		}
+		consider(anchorBegins, begins)
+		consider(anchorEnds, ends)
+		for _, s := range contains {
+			consider(anchorContains, s)
+		}
+		if best != "" {
+			on(bestAt, best)
+		}
+	case signals.Regex:
+		r, err := pattern.ParseRegex(a.literal, a.cased)
+		if err != nil {
+			return
+		}
+		needs := make([]string, 0, len(r.Needs()))
+		for _, s := range r.Needs() {
+			needs = append(needs, strings.Clone(foldedString(s)))
+		}
+		if !slices.ContainsFunc(needs, func(s string) bool { return len(s) < gramSize }) {
+			on(anchorContains, needs...)
+		}
+	}
+}
+
+// lateFields returns (field, signal) for each signal with a term on a field of
+// process scope, directly or as that of an ancestor or parent: what it is judged
+// on can change when a value of the field arrives late. Sorted by field, then signal.
+func lateFields(p *Program) []uint32 {
+	byField := map[event.Field][]uint32{}
+	for i := range p.signals {
+		var fields []event.Field
+		p.eachTerm(p.signals[i].root, func(t *term) {
+			if t.cond != signals.Residual {
+				fields = append(fields, t.field)
+				return
+			}
+			fields = append(fields, p.residues[t.residue].fields...)
+		})
+		for j, f := range fields {
+			fields[j] = processField(f)
+		}
+		slices.Sort(fields)
+		for _, f := range slices.Compact(fields) {
+			if f != event.NoField {
+				byField[f] = append(byField[f], uint32(i))
+			}
+		}
+	}
+	var all []uint32
+	for _, in := range event.Fields() {
+		for _, i := range byField[in.Field] {
+			all = append(all, uint32(in.Field), i)
+		}
+	}
+	return all
+}
+
+// eachTerm calls do for each term under node i.
+func (p *Program) eachTerm(i uint32, do func(*term)) {
+	n := &p.nodes[i]
+	if n.op == signals.NodeTerm {
+		do(&p.terms[n.term])
+		return
+	}
+	for _, kid := range p.kids[n.from:n.to] {
+		p.eachTerm(kid, do)
+	}
+}
