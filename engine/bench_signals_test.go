@@ -22,7 +22,7 @@ import (
 // vocabulary is what literals are made of.
 type vocabulary struct {
 	commands []string // command lines, folded
-	programs []string // last elements of paths, each once, with the separator before it
+	programs []string // last elements of paths, with the separator before it, as often as they occur
 	folders  []string // beginnings of paths
 	words    []string // of command lines, 2 to 12 bytes
 }
@@ -118,8 +118,8 @@ func (g *generator) signal() expr {
 	if g.short = g.chance(0.55); g.short {
 		k := min(n, 1+g.r.IntN(4))
 		known := 0.5 // of the programs occur, if more is asked than a program
-		if n -= k; n == 0 {
-			known = 0.05
+		if n -= k; n <= 0 {
+			known = 0.003
 		}
 		image := ask("process.path", ends, g.programs(k, known)...)
 		if g.own && g.chance(0.5) {
@@ -131,7 +131,7 @@ func (g *generator) signal() expr {
 	if g.chance(0.15) {
 		kids = append(kids, ask("process.parent_path", ends, g.programs(1+g.r.IntN(3), 0.5)...))
 	}
-	if n > 0 && (len(kids) == 0 || g.chance(0.95)) {
+	if n > 0 {
 		kids = append(kids, g.commandLine(n))
 	}
 	if g.chance(0.04) {
@@ -183,7 +183,7 @@ func (g *generator) linuxSignals(n int) []expr {
 		case 0, 1, 2, 3, 4:
 			out[i] = g.signal()
 		case 5:
-			out[i] = and(ask("file.path", begins, fmt.Sprintf("/etc/%s%d/", pick(g, g.words.words), i), pick(g, g.words.folders)+pick(g, g.words.words)),
+			out[i] = and(ask("file.path", begins, fmt.Sprintf("/etc/%s%d/", pick(g, g.words.words), i), pick(g, g.words.folders)+pick(g, g.words.words)+fmt.Sprint(i%100)),
 				ask("file.operation", equal, "create", "write"), not(ask("process.path", begins, pick(g, g.words.folders))))
 		case 6:
 			out[i] = and(number("network.port", equal, int64(1024+i), 4444), ask("process.path", ends, g.programs(3, 0.5)...))

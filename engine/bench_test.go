@@ -235,14 +235,14 @@ func addCreation(b *testing.B, batch *event.Batch, line []byte) {
 // wordsOf returns the vocabulary of the processes of batch.
 func wordsOf(batch *event.Batch) vocabulary {
 	var v vocabulary
-	programs, folders, words := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	folders, words := map[string]bool{}, map[string]bool{}
 	for _, e := range batch.Events() {
 		if e.Process == nil || e.Process.Path == "" {
 			continue
 		}
 		path, command := asciiLower(e.Process.Path), asciiLower(e.Process.CommandLine)
 		at := max(strings.LastIndexAny(path, `\/`), 0)
-		programs[path[at:]] = true
+		v.programs = append(v.programs, path[at:])
 		folders[path[:at+1]] = true
 		v.commands = append(v.commands, command)
 		for _, w := range strings.FieldsFunc(command, func(r rune) bool { return strings.ContainsRune(` "\/.,:;=()-`, r) }) {
@@ -251,7 +251,7 @@ func wordsOf(batch *event.Batch) vocabulary {
 			}
 		}
 	}
-	v.programs, v.folders, v.words = slices.Sorted(maps.Keys(programs)), slices.Sorted(maps.Keys(folders)), slices.Sorted(maps.Keys(words))
+	v.folders, v.words = slices.Sorted(maps.Keys(folders)), slices.Sorted(maps.Keys(words))
 	return v
 }
 

@@ -27,9 +27,9 @@ type item struct {
 	terms []uint32
 }
 
-// memoryPlan says which signals remember what. Only a signal that joins two
-// different items by AND remembers anything: each other one fires on a single
-// event, or, if only terms on its process are missing, on the next one.
+// memoryPlan says which signals remember what. Only a signal that joins by AND two
+// different items, or an item and a term whose value may come late, remembers
+// anything: each other one fires on a single event.
 type memoryPlan struct {
 	items    []item
 	ofNode   []uint32   // by node: 1 + index into items, 0 if it is none; nil without items
@@ -91,7 +91,8 @@ func (b *planner) take(taken *[]int, n uint32, round int) bool {
 type holding struct {
 	some  bool   // there is one
 	many  bool   // there are two that differ
-	joins bool   // an AND joins two that differ
+	late  bool   // there is a positive term on the process whose value may come late
+	joins bool   // an AND joins two that differ, or one and such a term
 	event bool   // there is a term on the event, in a group or not
 	node  uint32 // if some: a node that is one
 }
@@ -108,8 +109,10 @@ func (b *planner) look(i uint32) holding {
 		t := &b.p.terms[n.term]
 		h.event = t.onEvent
 		h.some = t.onEvent && !t.negate
+		h.late = b.p.mayBeLate(t)
 	case signals.NodeGroup:
-		h.event = b.look(b.p.kids[n.from]).event
+		kid := b.look(b.p.kids[n.from])
+		h.event, h.late = kid.event, kid.late && !kid.event
 		h.some = h.event
 	default:
 		h = b.lookAtKids(n)
@@ -123,8 +126,10 @@ func (b *planner) lookAtKids(n *node) holding {
 	holders := 0
 	for _, kid := range b.p.kids[n.from:n.to] {
 		k := b.look(kid)
+		// An item of one child and a late value of another make a branch together.
+		h.joins = h.joins || k.joins || n.op == signals.NodeAnd && (h.some && k.late || h.late && k.some)
 		h.event = h.event || k.event
-		h.joins = h.joins || k.joins
+		h.late = h.late || k.late
 		if !k.some {
 			continue
 		}
@@ -136,6 +141,18 @@ func (b *planner) lookAtKids(n *node) holding {
 	}
 	h.joins = h.joins || n.op == signals.NodeAnd && holders > 1 && h.many
 	return h
+}
+
+// mayBeLate reports whether a late value can make t true. One with NOT can only
+// become false by it.
+func (p *Program) mayBeLate(t *term) bool {
+	if t.onEvent || t.negate {
+		return false
+	}
+	if t.cond == signals.Residual {
+		return slices.ContainsFunc(p.residues[t.residue].fields, event.MayBeLate)
+	}
+	return event.MayBeLate(t.field)
 }
 
 // id returns the id of the item that node i is.

@@ -53,9 +53,17 @@ func TestLateValues(t *testing.T) {
 		{"an update without a late value", bash, []step{
 			{"nothing arrives", updateEvent(p, nil), nil, nil, false},
 			{"nothing that is read", hash, nil, nil, false}}},
-		{"events after it see it", and(md5, etc), []step{
+		{"a hash that comes late completes what one event met", and(md5, etc), []step{
+			{"before", of(p, file), nil, nil, true},
+			{"arrives", hash, nil, []string{"s: 2 1"}, false},
+			{"after", of(p, file), nil, []string{"s: 3 3"}, false}}},
+		{"with NOT there is nothing to wait for", and(not(md5), etc), []step{
+			{"absent", of(p, file), nil, []string{"s: 1 1"}, false},
+			{"arrives", hash, nil, nil, false},
+			{"after", of(p, file), nil, nil, false}}},
+		{"values that seldom come late are not waited for", and(onPTS, etc), []step{
 			{"before", of(p, file), nil, nil, false},
-			{"arrives, with nothing else", hash, nil, nil, false},
+			{"arrives", tty, nil, nil, false},
 			{"after", of(p, file), nil, []string{"s: 3 3"}, false}}},
 		{"it completes what was remembered", and(md5, etc, high), []step{
 			{"file", of(p, file), nil, nil, true},
@@ -70,7 +78,7 @@ func TestLateValues(t *testing.T) {
 			{"the group", hash, nil, nil, true},
 			{"the file", of(p, file), nil, []string{"s: 1 1 2"}, false}}},
 		{"children judged afterwards see it of their parent", and(ask("process.parent_hash", equal, "sha1=aa"), etc), []step{
-			{"before", of(child, file), nil, nil, false},
+			{"before", of(child, file), nil, nil, true},
 			{"arrives", hash, nil, nil, false},
 			{"after", of(child, file), nil, []string{"s: 3 3"}, false}}},
 		{"and of their ancestry", and(ask("process.ancestry_hash", equal, "md5=bb"), bash), []step{
@@ -88,13 +96,13 @@ func TestLateValues(t *testing.T) {
 			{"an image that says otherwise", of(own, file), nil, nil, false}}},
 		{"but not with the hash of another program", and(md5, etc), []step{
 			{"arrives", hash, nil, nil, false},
-			{"the next image", of(next, file), nil, nil, false}}},
+			{"the next image", of(next, file), nil, nil, true}}},
 		{"which is an ancestor's", and(ask("process.ancestry_hash", equal, "md5=bb"), etc), []step{
 			{"arrives", hash, nil, nil, false},
 			{"the next image", of(next, file), nil, []string{"s: 2 2"}, false}}},
 		{"the end of the process", and(md5, etc), []step{
 			{"arrives, and the process ends", hash, []*event.Process{p}, nil, false},
-			{"forgotten", of(p, file), nil, nil, false}}},
+			{"forgotten", of(p, file), nil, nil, true}}},
 		{"an update without process is judged alone", md5, []step{
 			{"fires", updateEvent(nil, fields{event.ProcessHash: []string{"md5=bb"}}), nil, []string{"s: 1"}, false},
 			{"and is not kept for others", of(p, file), nil, nil, false}}},

@@ -199,13 +199,13 @@ func TestLatches(t *testing.T) {
 func TestLatchesAreNotSeenBySignalsWithoutMemory(t *testing.T) {
 	var b setBuilder
 	b.add("1", event.AllKinds, and(etc, high))
-	b.add("2", event.AllKinds, and(etc, ask("process.hash", equal, "md5=x")))
+	b.add("2", event.AllKinds, and(etc, ask("process.tty", equal, "pts/1")))
 	b.add("3", event.AllKinds, and(high, etc, writing))
 	p := image(1, "/bin/sh")
-	update := testEvent{kind: event.KindProcess, op: event.OpUpdate, process: p, fields: fields{event.ProcessHash: []string{"MD5=x"}}}
+	update := testEvent{kind: event.KindProcess, op: event.OpUpdate, process: p, fields: fields{event.ProcessTTY: "pts/1"}}
 	run(t, b.program(t).NewMatcher(), []step{
 		{"one latch for two signals", of(p, fileEvent("/etc/x")), nil, nil, true},
-		{"the hash comes too late for signal 2, which remembers nothing", update, nil, nil, false},
+		{"the terminal comes too late for signal 2, which remembers nothing", update, nil, nil, false},
 		{"it fires on the next event", of(p, fileEvent("/etc/x")), nil, []string{"2: 3 3"}, false},
 		{"both of the others", of(p, connectEvent(2000)), nil, []string{"1: 1 4", "3: 4 1 1"}, false},
 	})

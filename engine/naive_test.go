@@ -129,20 +129,32 @@ func naiveItems(e expr) (items []expr) {
 	return items
 }
 
-// naiveRemembers reports whether some branch of e has two different items.
+// naiveRemembers reports whether some branch of e has two different items, or an
+// item and something that may become true by a late hash or container.
 func naiveRemembers(e expr) bool {
 	for _, branch := range multiplyOut(e) {
 		names := map[string]bool{}
+		late := false
 		for _, part := range branch {
 			if naiveIsItem(part) {
 				names[naiveName(part)] = true
+			} else {
+				late = late || naiveMayBeLate(part)
 			}
 		}
-		if len(names) > 1 {
+		if len(names) > 1 || len(names) == 1 && late {
 			return true
 		}
 	}
 	return false
+}
+
+func naiveMayBeLate(e expr) bool {
+	if e.op == signals.NodeTerm {
+		field := e.term.field
+		return !e.term.not && strings.HasPrefix(field, "process.") && (strings.HasSuffix(field, "hash") || field == "process.container_id")
+	}
+	return slices.ContainsFunc(e.kids, naiveMayBeLate)
 }
 
 // multiplyOut returns the branches of e in text order, each of terms and groups.

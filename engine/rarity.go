@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"seismo/internal/event"
-	"seismo/signals"
 )
 
 // byteBits is about how many bits of information a byte of a folded value carries.
@@ -113,20 +112,4 @@ func fewValues(f event.Field) bool {
 		}
 	}
 	return f == event.UserName || f == event.UserEffectiveName || f == event.UserLoginName
-}
-
-// chanceOf is chance for an atom's anchor as it was written, before it is known
-// whether anything can be looked for; conditions without a table are met by all.
-func chanceOf(a *atom, typ event.Type) float64 {
-	switch a.cond {
-	case signals.Is:
-		return chance(a.field, typ, anchorIs, a.literal)
-	case signals.Contains:
-		return chance(a.field, typ, anchorContains, a.literal)
-	case signals.BeginsWith:
-		return chance(a.field, typ, anchorBegins, a.literal)
-	case signals.EndsWith:
-		return chance(a.field, typ, anchorEnds, a.literal)
-	}
-	return 1
 }

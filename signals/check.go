@@ -196,7 +196,8 @@ type reach struct {
 	// events is the greatest number of different events that a branch can need:
 	// those of its positive event terms and groups.
 	events int
-	late   bool // has a term whose value may arrive after the process was published
+	late   bool // has a term whose value can arrive after the process was published
+	waits  bool // has one that it often does, see [event.MayBeLate]
 }
 
 // and returns where both a and b can be true on one event.
@@ -208,17 +209,17 @@ func (a reach) and(b reach) reach {
 	if b.process {
 		kinds |= a.kinds
 	}
-	return reach{kinds, a.process && b.process, 0, a.late || b.late}
+	return reach{kinds, a.process && b.process, 0, a.late || b.late, a.waits || b.waits}
 }
 
 // beside returns where an event can meet a part of a conjunction that need not be
 // true on one event.
 func (a reach) beside(b reach) reach {
-	return reach{a.kinds | b.kinds, a.process && b.process, a.events + b.events, a.late || b.late}
+	return reach{a.kinds | b.kinds, a.process && b.process, a.events + b.events, a.late || b.late, a.waits || b.waits}
 }
 
 func (a reach) or(b reach) reach {
-	return reach{a.kinds | b.kinds, a.process || b.process, max(a.events, b.events), a.late || b.late}
+	return reach{a.kinds | b.kinds, a.process || b.process, max(a.events, b.events), a.late || b.late, a.waits || b.waits}
 }
 
 func (a reach) none() bool { return a.kinds == 0 && !a.process }
@@ -248,11 +249,15 @@ func termReach(t *TermExpr) reach {
 	if eventTerm(t) {
 		return reach{kinds: termKinds(t)}
 	}
-	late := event.Describe(t.Field).Scope == event.ScopeProcess
+	fields := []event.Field{t.Field}
 	if t.Residue != nil {
-		late = slices.ContainsFunc(t.Residue.Fields, func(f event.Field) bool { return event.Describe(f).Scope == event.ScopeProcess })
+		fields = t.Residue.Fields
 	}
-	return reach{process: true, late: late}
+	return reach{
+		process: true,
+		late:    slices.ContainsFunc(fields, func(f event.Field) bool { return event.Describe(f).Scope == event.ScopeProcess }),
+		waits:   slices.ContainsFunc(fields, event.MayBeLate),
+	}
 }
 
 // groups reports groups that no event can meet, since their terms are on events

@@ -83,7 +83,7 @@ func (l *lowerer) signal(d *Definition) {
 	root, r := l.expr(d.Expr, false, false, d)
 	// A branch without event terms fires when its process is published; one that
 	// earlier events have met can be completed by a value that arrives later.
-	if r.process || r.events > 1 && r.late {
+	if r.process || r.events > 1 && r.late || r.events > 0 && r.waits {
 		r.kinds |= event.SetOf(event.KindProcess)
 	}
 	s := Signal{Root: root, Kinds: r.kinds}

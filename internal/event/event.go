@@ -206,7 +206,10 @@ func (e *Event) Has(f Field) bool {
 // field use Ancestry.
 func (e *Event) Text(f Field) ([]byte, bool) {
 	if s, ok := e.at(f); ok {
-		return e.batch.bytes(e.values[s].span()), e.text&(1<<s) != 0
+		if e.text&(1<<s) == 0 {
+			return nil, false // a number
+		}
+		return e.batch.bytes(e.values[s].span()), true
 	}
 	if f < numFields && theRegistry.opField[f] && theRegistry.infos[f].Kinds.Has(e.Kind) {
 		return opBytes[e.Op], true

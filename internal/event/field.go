@@ -133,6 +133,18 @@ func newRegistry() *registry {
 	return r
 }
 
+// MayBeLate reports whether f is a field of the process, its parent or its
+// ancestors whose value is often learned only after the process began, so that a
+// signal has to wait for it. An update may bring values of other fields of process
+// scope too; nothing waits for those.
+func MayBeLate(f Field) bool {
+	switch f {
+	case ProcessHash, ParentHash, AncestryHash, ProcessContainerID:
+		return true
+	}
+	return false
+}
+
 // Fields returns every field in the order of the registry.
 func Fields() []Info {
 	r := theRegistry

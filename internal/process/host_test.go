@@ -48,6 +48,9 @@ func TestThisHost(t *testing.T) {
 	if self == nil || slept == nil {
 		t.Fatalf("of %d processes, neither may be missing: this one %v, its child %v", b.Len(), self, slept)
 	}
+	if living := table.Living(); !living[self.ID] || !living[slept.ID] || len(living) != table.Running() {
+		t.Errorf("Living: this process %v, its child %v, %d in all; want both and %d", living[self.ID], living[slept.ID], len(living), table.Running())
+	}
 	exe, _ := os.Executable()
 	if real, err := filepath.EvalSymlinks(exe); err == nil {
 		exe = real
@@ -78,5 +81,8 @@ func TestThisHost(t *testing.T) {
 	}
 	if !ended {
 		t.Error("Sweep did not see the end of the child")
+	}
+	if table.Living()[slept.ID] {
+		t.Error("Living has the child after its end")
 	}
 }
