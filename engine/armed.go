@@ -21,12 +21,18 @@ type armedProcess struct {
 	terms    []uint32 // the terms whose keys it or, for ancestor columns, an ancestor meets
 }
 
-// The size of the cache in processes: ways of them share a place.
+// The size of the cache in processes, of which armedWays share a place, and in bytes
+// of what is kept of them: command lines that are full of literals must not fill
+// the memory.
 const (
-	armedWays = 4
-	minArmed  = 256
-	maxArmed  = 32_768
+	armedWays     = 4
+	minArmed      = 256
+	maxArmed      = 32_768
+	maxArmedBytes = 16 << 20
 )
+
+// size returns about how many bytes a keeps.
+func (a *armedProcess) size() int { return 4 * (cap(a.armed) + cap(a.kin) + cap(a.terms)) }
 
 // armedCache keeps what is armed for the processes whose events were judged lately.
 // It grows with their number up to maxArmed; then it forgets the ones that were
@@ -35,6 +41,7 @@ type armedCache struct {
 	entries []armedProcess
 	next    []uint8 // by place: the way that is given up next
 	used    int
+	bytes   int // of all entries, also of those that are free
 }
 
 // place returns the entries that process id may be in.
@@ -84,6 +91,13 @@ func (a *armedProcess) begin(p *event.Process) *armedProcess {
 	return a
 }
 
+// keepKin keeps keys with a, an empty entry.
+func (c *armedCache) keepKin(a *armedProcess, keys []uint32) {
+	before := a.size()
+	a.kin = append(a.kin, keys...)
+	c.bytes += a.size() - before
+}
+
 func (c *armedCache) resize(n int) {
 	old := c.entries
 	c.entries, c.next, c.used = make([]armedProcess, n), make([]uint8, n/armedWays), 0
@@ -91,6 +105,10 @@ func (c *armedCache) resize(n int) {
 		if p := old[i].process; p != nil {
 			*c.put(p) = old[i]
 		}
+	}
+	c.bytes = 0
+	for i := range c.entries {
+		c.bytes += c.entries[i].size()
 	}
 }
 
@@ -115,6 +133,13 @@ func (c *armedCache) clear() {
 			c.entries[i].process = nil
 		}
 		c.used = 0
+	}
+}
+
+// shrink forgets all processes if too much is kept of them.
+func (c *armedCache) shrink() {
+	if c.bytes > maxArmedBytes {
+		*c = armedCache{}
 	}
 }
 
@@ -149,6 +174,7 @@ func (m *Matcher) armed(e *event.Event) *armedProcess {
 	if a != nil && a.complete {
 		return a
 	}
+	f.cache.shrink()
 	f.hits.begin(len(x.keys) / 2)
 	if len(x.kin) > 0 {
 		m.searchKin(p)
@@ -159,10 +185,12 @@ func (m *Matcher) armed(e *event.Event) *armedProcess {
 	}
 	if a = f.cache.get(p); a == nil {
 		a = f.cache.put(p)
-		a.kin = append(a.kin, f.hits.keys[:kin]...)
+		f.cache.keepKin(a, f.hits.keys[:kin])
 	}
 	a.complete = true
+	before := a.size()
 	m.arm(a, true)
+	f.cache.bytes += a.size() - before
 	return a
 }
 
@@ -256,8 +284,7 @@ func (m *Matcher) searchKin(p *event.Process) {
 		for _, c := range x.kin {
 			m.searchProcess(&x.columns[c], q)
 		}
-		a := f.cache.put(q)
-		a.kin = append(a.kin, f.hits.keys...)
+		f.cache.keepKin(f.cache.put(q), f.hits.keys)
 	}
 	clear(f.chain)
 }

@@ -292,6 +292,33 @@ func TestArmedProcessesAreBounded(t *testing.T) {
 	}
 }
 
+// Processes whose values are full of literals do not fill the memory.
+func TestArmedBytesAreBounded(t *testing.T) {
+	var b setBuilder
+	var all []string
+	for i := range 4000 {
+		all = append(all, fmt.Sprintf("literal-%d-end", i))
+		b.add(fmt.Sprintf("%04d", i), event.SetOf(event.KindFile), group(and(ask("process.command_line", has, all[i]), ask("file.path", exists))))
+	}
+	m := b.program(t).NewMatcher()
+	full := strings.Join(all, " ")
+	for n := range 20 {
+		batch := event.NewBatch(100)
+		for i := range 100 {
+			p := &event.Process{ID: event.ProcessKey(1 + 100*n + i), CommandLine: full}
+			testEvent{kind: event.KindFile, op: event.OpWrite, process: p}.addTo(batch)
+		}
+		m.Match(batch)
+		held := 0
+		for i := range m.finder.cache.entries {
+			held += m.finder.cache.entries[i].size()
+		}
+		if one := 3 * 4 * 3 * len(all); held != m.finder.cache.bytes || held > maxArmedBytes+one {
+			t.Fatalf("after %d processes %d bytes are held, %d counted; the limit is %d", 100*(n+1), held, m.finder.cache.bytes, maxArmedBytes)
+		}
+	}
+}
+
 // An event on which nothing fires costs no allocation, once the matcher is warm.
 func TestSearchDoesNotAllocate(t *testing.T) {
 	var b setBuilder

@@ -261,7 +261,7 @@ func (ix *index) term(i uint32, k event.Kind) need {
 	}
 	n := ix.byTerm[i]
 	if n.state == needsOne && t.scope != event.ScopeEvent && k != event.KindProcess {
-		n.price *= 0.8 // decided once for a process, not on each event
+		n.price = min(2*n.price, 0.95) // a process that meets it does so on each of its events
 	}
 	return n
 }

@@ -26,10 +26,11 @@ func (r *Recorder) Swap(ctx context.Context, p *engine.Program, change func(old 
 		if err := r.flush(ctx); err != nil {
 			return err
 		}
+		// All that may fail comes first: from change on, tags are those of p.
+		next := p.NewMatcherWith(r.cfg.Matcher)
 		if err := change(r.matcher); err != nil {
 			return err
 		}
-		next := p.NewMatcherWith(r.cfg.Matcher)
 		if r.matcher != nil {
 			next.TakeOver(r.matcher)
 		}

@@ -255,9 +255,16 @@ func termReach(t *TermExpr) reach {
 	}
 	return reach{
 		process: true,
-		late:    slices.ContainsFunc(fields, func(f event.Field) bool { return event.Describe(f).Scope == event.ScopeProcess }),
+		late:    slices.ContainsFunc(fields, ofProcess),
 		waits:   slices.ContainsFunc(fields, event.MayBeLate),
 	}
+}
+
+// ofProcess reports whether f is a field of the process, or of the process and its
+// ancestors: a late value of the process is one of f.
+func ofProcess(f event.Field) bool {
+	scope := event.Describe(f).Scope
+	return scope == event.ScopeProcess || scope == event.ScopeAncestor
 }
 
 // groups reports groups that no event can meet, since their terms are on events
@@ -291,8 +298,12 @@ func (c *checker) reach(e *Expr, negated bool) reach {
 		}
 		both := all.and(r)
 		if both.none() && !all.none() && !r.none() {
-			c.src.reportAt(k.Pos, 1, "an event has one kind: give each kind a group or a signal of its own",
-				"%s and %s are never on one event, so this group is never true", firstEventTerm(e.Kids[:i+1]), firstEventTerm(e.Kids[i+1:]))
+			what, hint := "group", "an event has one kind: give each kind a group or a signal of its own"
+			if c.suppress {
+				what, hint = "expression", "an event has one kind: give each kind an expression of its own"
+			}
+			c.src.reportAt(k.Pos, 1, hint, "%s and %s are never on one event, so this %s is never true",
+				firstEventTerm(e.Kids[:i+1]), firstEventTerm(e.Kids[i+1:]), what)
 			return reach{process: true} // said once
 		}
 		all = both

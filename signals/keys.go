@@ -116,11 +116,7 @@ func (f *fileReader) definition(n *yaml.Node) {
 	}
 	for _, k := range keys {
 		if k.required && seen[k.name] == nil && !f.hasStandIn(seen, k.name) {
-			hint := "a definition has at least id, name and either signal or cel"
-			if k.name == "id" {
-				hint = "an id is a UUID, made once and kept: uuidgen prints a new one"
-			}
-			f.errorAt(n, hint, "definition without %s", quote(k.name))
+			f.errorAt(n, requiredHintOf(k), "definition without %s", quote(k.name))
 			good = false
 		}
 	}
@@ -129,6 +125,14 @@ func (f *fileReader) definition(n *yaml.Node) {
 		d.Revision = revision(&d)
 		f.defs = append(f.defs, d)
 	}
+}
+
+// requiredHintOf returns the next step for a definition that lacks k.
+func requiredHintOf(k key) string {
+	if k.name == "id" {
+		return idHint
+	}
+	return requiredHint
 }
 
 // oneExpression reports whether exactly one key of n says what the signal is.
@@ -172,7 +176,11 @@ func (f *fileReader) value(k key, d *Definition, n *yaml.Node) bool {
 		return false // said by allBare
 	}
 	if isNull(n) {
-		f.errorAt(n, "leave the key out where it says nothing", "key %s has no value", quote(k.name))
+		hint := "leave the key out where it says nothing"
+		if k.required || k.name == "signal" || k.name == "cel" {
+			hint = requiredHintOf(k)
+		}
+		f.errorAt(n, hint, "key %s has no value", quote(k.name))
 		return false
 	}
 	return k.read(f, d, n)
@@ -229,12 +237,17 @@ func list(to func(*Definition) *[]string) func(*fileReader, *Definition, *yaml.N
 	}
 }
 
+const (
+	idHint       = "an id is a UUID, made once and kept: uuidgen, or cat /proc/sys/kernel/random/uuid, prints a new one"
+	requiredHint = "a definition has at least id, name and either signal or cel"
+)
+
 var uuidForm = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
 
 func (f *fileReader) id(d *Definition, n *yaml.Node) bool {
 	s, ok := f.scalar(n, "id")
 	if ok && !uuidForm.MatchString(s) {
-		f.errorAt(n, "an id is a UUID, made once and kept: uuidgen prints a new one", "id %s is not a UUID", quote(s))
+		f.errorAt(n, idHint, "id %s is not a UUID", quote(s))
 		return false
 	}
 	if !ok {
@@ -242,8 +255,7 @@ func (f *fileReader) id(d *Definition, n *yaml.Node) bool {
 	}
 	d.ID = strings.ToLower(s)
 	if first, twice := f.ids.at[d.ID]; twice {
-		f.errorAt(n, "an id is a UUID, made once and kept: uuidgen prints a new one",
-			"id %s stands twice, first at %s:%d:%d", d.ID, display.Text(first.File), first.Line, first.Column)
+		f.errorAt(n, idHint, "id %s stands twice, first at %s:%d:%d", d.ID, display.Text(first.File), first.Line, first.Column)
 		return false
 	}
 	f.ids.at[d.ID] = f.pos(n)

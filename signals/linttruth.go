@@ -145,7 +145,9 @@ func (l *linter) termTruth(t *TermExpr, negate bool, at place) truth {
 		return truth{everywhere: true}
 	}
 	known := truth{always: termKinds(t)}
-	l.warn("always-true", t.Pos, t.nameWidth, "", "true on every %s: %s", eventText(known.always), why)
+	if !l.cel || t.Cond != Exists { // which comes with each comparison that is negated
+		l.warn("always-true", t.Pos, t.nameWidth, "", "true on every %s: %s", eventText(known.always), why)
+	}
 	if !negate || at.group {
 		known.meets = known.always
 	}

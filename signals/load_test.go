@@ -189,7 +189,7 @@ func TestLoadErrors(t *testing.T) {
 seismo: DIR/b.yml:1:5: id 00000000-0000-4000-8000-000000000001 stands twice, first at DIR/a.yml:1:5
   | id: 00000000-0000-4000-8000-000000000001
   |     ^
-seismo: hint: an id is a UUID, made once and kept: uuidgen prints a new one
+seismo: hint: an id is a UUID, made once and kept: uuidgen, or cat /proc/sys/kernel/random/uuid, prints a new one
 seismo: DIR/b.yml:4:11: unknown severity "hihg" (did you mean "high"?)
   | severity: hihg
   |           ^

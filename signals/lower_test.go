@@ -157,6 +157,7 @@ func TestSignalKinds(t *testing.T) {
 		// A late value of the process completes what two events have met.
 		{"dns.query is a AND file.path is b AND process.name is c", set(event.KindDNS, event.KindFile, event.KindProcess)},
 		{"group(dns.query is a) AND file.path is b AND NOT (process.name is c)", set(event.KindDNS, event.KindFile, event.KindProcess)},
+		{"dns.query is a AND file.path is b AND process.ancestry_name is c", set(event.KindDNS, event.KindFile, event.KindProcess)},
 		{"dns.query is a AND file.path is b AND process.parent_name is c", set(event.KindDNS, event.KindFile)},
 		{"dns.query is a AND file.path is NOT b AND process.name is c", set(event.KindDNS, event.KindFile)},
 		{"group(dns.query is a AND user.id is 0) AND process.name is c", set(event.KindDNS)},

@@ -59,7 +59,7 @@ func compile(text string) (*Checked, []Issue) {
 	if issues.Err() != nil {
 		return nil, at.issues(issues, nil)[:1] // what follows a mistake in the syntax follows from it
 	}
-	checked, issues := env.Check(parsed)
+	checked, issues := check(env, parsed)
 	if issues.Err() != nil {
 		return nil, at.issues(issues, parsed.NativeRep())
 	}

@@ -125,6 +125,10 @@ func (p *places) lineColumn(line, column int) int {
 // word fills in message, hint and what may be meant.
 func (p *places) word(i *Issue, message string, node ast.Expr, tree *ast.AST) {
 	i.Message = strings.TrimPrefix(oneLine(message), "Syntax error: ")
+	if text, hint, ok := p.syntax(i.Message, i.Offset); ok && node == nil {
+		i.Message, i.Hint = text, hint
+		return
+	}
 	switch {
 	case strings.HasPrefix(message, "undefined field") && node != nil && node.Kind() == ast.SelectKind:
 		operand, name := node.AsSelect().Operand(), node.AsSelect().FieldName()
@@ -141,7 +145,11 @@ func (p *places) word(i *Issue, message string, node ast.Expr, tree *ast.AST) {
 	case strings.HasPrefix(message, "undeclared reference to "):
 		name, _, _ := strings.Cut(strings.TrimPrefix(message, "undeclared reference to '"), "'")
 		i.Message, i.Unknown = fmt.Sprintf("unknown name %q", name), name
-		if node != nil && node.Kind() == ast.CallKind {
+		if use := macroUse(name); use != "" {
+			i.Message, i.Unknown, i.Hint = name+" is not written so", "", "write "+use
+			i.Offset, i.Width = p.atName(i.Offset)
+		} else if node != nil && node.Kind() == ast.CallKind {
+			i.Offset, i.Width = p.atName(i.Offset)
 			i.Message = fmt.Sprintf("unknown function %q", name)
 			i.Known = functionNames()
 			i.Hint = "a text has contains, startsWith, endsWith and matches, and icontains, istartsWith, iendsWith and iequals, for which A is a"
@@ -154,11 +162,12 @@ func (p *places) word(i *Issue, message string, node ast.Expr, tree *ast.AST) {
 		}
 	case strings.HasPrefix(message, "found no matching overload for "):
 		i.Message = overloadMessage(message)
+		i.Offset, i.Width = p.atName(i.Offset)
 		i.Hint = `"seismo fields" says what each field holds; a number stands without quotes, an id ends in u, a time is timestamp("2026-11-22T13:00:00Z")`
-	case strings.Contains(message, "mismatched input") && strings.Contains(message, "'='"), strings.Contains(message, "token recognition error at: '= '"):
-		i.Hint = "equality is written =="
-	case strings.Contains(message, "token recognition error at: '&"), strings.Contains(message, "token recognition error at: '|"):
-		i.Hint = "and is written &&, or ||"
+	case strings.HasPrefix(i.Message, "reserved identifier: "):
+		i.Message = fmt.Sprintf("%q is a reserved word of CEL", strings.TrimPrefix(i.Message, "reserved identifier: "))
+	case strings.Contains(message, "in one call or comprehension"):
+		i.Hint = `many comparisons with one value are one: x in ["a", "b"]`
 	case strings.Contains(message, "node count"):
 		i.Hint = listHint
 	case strings.Contains(message, "nesting"), strings.Contains(message, "recursion"):

@@ -95,7 +95,7 @@ func recheck(env *cel.Env, encoded []byte) (*cel.Ast, error) {
 		return nil, err
 	}
 	parsed := cel.ParsedExprToAst(&exprpb.ParsedExpr{Expr: numbered, SourceInfo: &exprpb.SourceInfo{}})
-	checked, issues := env.Check(parsed)
+	checked, issues := check(env, parsed)
 	if issues.Err() != nil {
 		return nil, issues.Err()
 	}

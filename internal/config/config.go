@@ -142,10 +142,17 @@ const maxFile = 1 << 20
 // Load reads the settings file at path. A file that is not there gives the
 // defaults. An error about its content wraps [ErrConfig] and names the line.
 func Load(path string) (Config, error) {
-	f, err := os.Open(path)
+	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Default(), nil
 	} else if err != nil {
+		return Config{}, err
+	}
+	if !info.Mode().IsRegular() { // opening a pipe waits for a writer
+		return Config{}, fmt.Errorf("%s is no regular file: %w", path, ErrConfig)
+	}
+	f, err := os.Open(path)
+	if err != nil {
 		return Config{}, err
 	}
 	defer f.Close()

@@ -74,6 +74,12 @@ func TestLoadWithoutAFileGivesTheDefaults(t *testing.T) {
 	}
 }
 
+func TestLoadOfNoRegularFileIsRefused(t *testing.T) {
+	if _, err := config.Load(t.TempDir()); !errors.Is(err, config.ErrConfig) { // a pipe is refused by the same test
+		t.Errorf("Load of a folder: %v; want ErrConfig", err)
+	}
+}
+
 // docs/configuration.md names every setting with its default.
 func TestEverySettingIsDocumented(t *testing.T) {
 	page, err := os.ReadFile("../../docs/configuration.md")

@@ -29,5 +29,5 @@ func Example() {
 	// Output:
 	// true false, needs "/home/" "" ["/.ssh/"]
 	// true, needs one of ["curl" "wget"]
-	// look-ahead (?= (at byte 2)
+	// look-ahead (?= is not supported (at byte 2)
 }

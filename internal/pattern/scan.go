@@ -78,7 +78,7 @@ func (s *scanner) escape() *Error {
 	case c == 'p' || c == 'P':
 		return s.class(propertyEnd(rest))
 	case c == 'k' || c == 'g', '1' <= c && c <= '9' && (c > '7' || len(rest) < 3 || rest[2] < '0' || rest[2] > '7'):
-		return refuse(s.off, boundedHint, "back-reference %s", rest[:2])
+		return refuse(s.off, boundedHint, "back-reference %s is not supported", rest[:2])
 	default:
 		s.copy(2)
 	}
@@ -113,7 +113,7 @@ func (s *scanner) open() *Error {
 			if form.name == "comment" {
 				hint = "leave it out"
 			}
-			return refuse(s.off, hint, "%s %s", form.name, form.text)
+			return refuse(s.off, hint, "%s %s is not supported", form.name, form.text)
 		}
 	}
 	end := strings.IndexAny(rest, ":)")

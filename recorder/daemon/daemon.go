@@ -210,7 +210,7 @@ func (l *life) loop(ctx context.Context) error {
 }
 
 // How often, in seconds, the figures are written ("seismo status" is at most this
-// old), and those of single signals with what they remember.
+// old) and which signals are suspended, and what single signals cost and remember.
 const (
 	statsEvery = 5
 	stateEvery = 60
@@ -233,6 +233,10 @@ func (l *life) keep(ctx context.Context) {
 			var err error
 			l.rec.Ask(func(m *engine.Matcher) { err = l.writeFigures(ctx, m) })
 			said(err, "the figures of the signals could not be written")
+		} else if n%statsEvery == 0 {
+			var err error
+			l.rec.Ask(func(m *engine.Matcher) { err = l.writePauses(ctx, m) })
+			said(err, "that signals were suspended could not be written")
 		}
 		if n%stateEvery == stateEvery-1 {
 			said(l.saveState(l.Paths.State), "after a restart signals will not know what they do now")

@@ -53,3 +53,19 @@ func TestOwnFolder(t *testing.T) {
 		t.Errorf("a folder of the user who ran sudo: %v; want it taken", err)
 	}
 }
+
+// A folder that is a link is looked into: it may be replaced, and its files changed.
+func TestStampFollowsLinks(t *testing.T) {
+	dir := t.TempDir()
+	lists, link := filepath.Join(dir, "lists"), filepath.Join(dir, "link")
+	if err := errors.Join(os.Mkdir(lists, 0o700), os.WriteFile(filepath.Join(lists, "x.txt"), []byte("a"), 0o600), os.Symlink("lists", link)); err != nil {
+		t.Fatal(err)
+	}
+	before := stamp([]string{link})
+	if err := os.WriteFile(filepath.Join(lists, "x.txt"), []byte("ab"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if stamp([]string{link}) == before {
+		t.Error("a file was changed in a folder behind a link; the stamp is the same")
+	}
+}

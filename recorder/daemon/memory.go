@@ -41,9 +41,14 @@ func (l *life) saveState(path string) error {
 	return nil
 }
 
-// replaceFile puts content at path, on disk, with mode 0600.
+// replaceFile puts content at path, on disk, with mode 0600. What it began before and
+// a kill ended goes: the folder is ours and one recorder has it.
 func replaceFile(path string, content []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*.tmp") // mode 0600
+	temporary := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".tmp")
+	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,9 @@ package daemon
 
 import (
 	"context"
+	"crypto/sha256"
+	"fmt"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -25,10 +28,11 @@ const retryAfter = 30 * time.Second
 
 // reloader looks whether the files of the signals have changed.
 type reloader struct {
-	loaded string    // the stamp of the files that were loaded last, well or not
-	seen   string    // the stamp of the last look
-	moving int       // looks in a row that found another stamp
-	retry  time.Time // not zero: try again then
+	loaded [sha256.Size]byte // the stamp of the files that were loaded last, well or not
+	seen   [sha256.Size]byte // the stamp of the last look
+	moving int               // looks in a row that found another stamp
+	torn   int               // loads in a row during which files changed
+	retry  time.Time         // not zero: try again then
 }
 
 // due reports whether the signals, which are read from files, are to be loaded now.
@@ -52,6 +56,18 @@ func (r *reloader) due(files []string, now time.Time) bool {
 // begin notes that what was seen is being loaded.
 func (r *reloader) begin() { r.loaded, r.moving, r.retry = r.seen, 0, time.Time{} }
 
+// whole reports whether what was loaded since begin is one state of the files: they
+// look as they did then. Else it is loaded again soon. Files that change during each
+// of many loads are taken as they were read.
+func (r *reloader) whole(files []string) bool {
+	if stamp(files) == r.loaded || r.torn+1 >= patience {
+		r.torn = 0
+		return true
+	}
+	r.torn++
+	return false
+}
+
 // demander is a source that follows what signals need.
 type demander interface {
 	SetDemand(event.Demand) (warnings []string, err error)
@@ -66,7 +82,10 @@ type definer interface {
 // log and in the database; the signals before then stay in force.
 func (l *life) reload(ctx context.Context) {
 	l.reloads.begin()
-	next, err := l.Load()
+	next, err := l.load()
+	if ctx.Err() != nil || !l.reloads.whole(l.Files) {
+		return // the recorder has ended meanwhile, or a file was being written
+	}
 	if err != nil {
 		l.refuse(ctx, err)
 		return
@@ -97,6 +116,17 @@ func (l *life) reload(ctx context.Context) {
 	l.demand(next.Program.Demand())
 	l.Log.Info().Str("from", next.Source).Int("signals", next.Program.Signals()).Int("added", change.Added).
 		Int("removed", change.Removed).Int("changed", change.Changed).Int("disabled", len(next.Program.Disabled())).Msg("signals loaded")
+}
+
+// load is Load; a panic is an error: signals that can not be loaded are no reason
+// to have no figures.
+func (l *life) load() (s *Signals, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s, err = nil, fmt.Errorf("load signals: panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return l.Load()
 }
 
 // show tells those that show matches which signals are in force.

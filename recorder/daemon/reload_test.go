@@ -89,10 +89,38 @@ func TestReloadIsDue(t *testing.T) {
 	grow()
 	look(true, "it never rests")
 	r.begin()
+	for range patience - 1 {
+		grow()
+		if r.whole(files) {
+			t.Fatal("a file that was changed while it was read counts as read in whole")
+		}
+		look(false, "it was changed while it was read")
+		look(true, "it is still")
+		r.begin()
+	}
+	grow()
+	if !r.whole(files) {
+		t.Error("a file that is changed at each load is never loaded")
+	}
+	look(false, "it was changed, and is to be loaded again")
+	look(true, "it is still")
+	r.begin()
+	if !r.whole(files) {
+		t.Error("a file that was left alone does not count as read in whole")
+	}
 	r.retry = now.Add(retryAfter)
 	look(false, "it is to be tried again later")
 	now = now.Add(retryAfter)
 	look(true, "it is later")
+}
+
+// A panic while signals are loaded is an error of the load: those before stay, and
+// figures go on.
+func TestLoadThatPanics(t *testing.T) {
+	l := &life{Options: Options{Load: func() (*Signals, error) { panic("a signal nobody thought of") }}}
+	if s, err := l.load(); s != nil || err == nil || !strings.Contains(err.Error(), "a signal nobody thought of") {
+		t.Errorf("load = %v, %v; want the panic as an error", s, err)
+	}
 }
 
 // signalsOf compiles signals: id, name and severity of each.
@@ -166,6 +194,16 @@ func TestReplaceFile(t *testing.T) {
 		if err != nil || string(got) != content {
 			t.Errorf("readState = %q, %v; want %q", got, err, content)
 		}
+	}
+	// A save that was killed leaves a part; the next one does not keep it.
+	if err := os.WriteFile(filepath.Join(dir, ".process_state.bin.tmp"), []byte("a part of a longer memory"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := replaceFile(path, []byte("three")); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := readState(path); err != nil || string(got) != "three" {
+		t.Errorf("readState = %q, %v; want three", got, err)
 	}
 	if err := replaceFile(filepath.Join(dir, "none", "x"), nil); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("replaceFile in no folder: %v; want ErrNotExist", err)

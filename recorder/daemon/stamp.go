@@ -5,26 +5,30 @@
 package daemon
 
 import (
+	"crypto/sha256"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 )
 
 // maxStamped bounds the files of a folder that are looked at.
 const maxStamped = 20_000
 
-// stamp says in one text what the files look like: their names, sizes, times and
+// stamp is the digest of what the files look like: their names, sizes, times and
 // who they are. It differs if one of them was changed, replaced, added or removed.
-func stamp(files []string) string {
-	var b strings.Builder
+func stamp(files []string) (sum [sha256.Size]byte) {
+	h := sha256.New()
 	n := 0
 	for _, path := range files {
 		info, err := os.Stat(path)
 		if err != nil || !info.IsDir() {
-			stampFile(&b, path, info, err)
+			stampFile(h, path, info, err)
 			continue
+		}
+		if real, err := filepath.EvalSymlinks(path); err == nil {
+			path = real // WalkDir does not go into a link
 		}
 		filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
 			if n++; n > maxStamped {
@@ -34,17 +38,18 @@ func stamp(files []string) string {
 				return nil
 			}
 			info, err := os.Stat(p) // of what a link leads to
-			stampFile(&b, p, info, err)
+			stampFile(h, p, info, err)
 			return nil
 		})
 	}
-	return b.String()
+	h.Sum(sum[:0])
+	return sum
 }
 
-func stampFile(b *strings.Builder, path string, info os.FileInfo, err error) {
+func stampFile(w io.Writer, path string, info os.FileInfo, err error) {
 	if err != nil {
-		fmt.Fprintf(b, "%q -\n", path)
+		fmt.Fprintf(w, "%q -\n", path)
 		return
 	}
-	fmt.Fprintf(b, "%q %d %d %v %d\n", path, info.Size(), info.ModTime().UnixNano(), info.Mode(), fileNumber(info))
+	fmt.Fprintf(w, "%q %d %d %v %d\n", path, info.Size(), info.ModTime().UnixNano(), info.Mode(), fileNumber(info))
 }

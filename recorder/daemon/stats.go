@@ -26,7 +26,8 @@ func (l *life) writeStats(ctx context.Context) error {
 }
 
 // writeFigures adds what the signals did and cost since the last call, and tells of
-// those that were suspended. m judges with the program that the database knows of.
+// those that were suspended. m judges with the program that the database knows of:
+// nobody swaps it meanwhile.
 func (l *life) writeFigures(ctx context.Context, m *engine.Matcher) error {
 	now := m.Statistics()
 	if l.counted == nil {
@@ -36,6 +37,12 @@ func (l *life) writeFigures(ctx context.Context, m *engine.Matcher) error {
 		return err
 	}
 	l.counted = now
+	return l.writePauses(ctx, m)
+}
+
+// writePauses tells of the signals that were suspended, or are judged again, since
+// the last call. What writeFigures says of m holds here too.
+func (l *life) writePauses(ctx context.Context, m *engine.Matcher) error {
 	l.pauses = append(l.pauses, m.Suspensions()...)
 	changes := make([]monitordb.Suspension, len(l.pauses))
 	for i, s := range l.pauses {

@@ -26,6 +26,8 @@ import (
 // them away; the own names count even so. It may be called while another
 // goroutine reads.
 func (k *Kernel) SetDemand(d event.Demand) (warnings []string, err error) {
+	// The plan looks at folders: records need not wait for that.
+	rules, warnings, planErr := k.plan(d)
 	k.waker.wake() // a Read that waits holds the lock
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -33,9 +35,8 @@ func (k *Kernel) SetDemand(d event.Demand) (warnings []string, err error) {
 		return nil, nil
 	}
 	k.decoder.SetDemand(d)
-	rules, warnings, err := k.plan(d)
-	if err != nil {
-		return warnings, err
+	if planErr != nil {
+		return warnings, planErr
 	}
 	k.install.control = k.control // it may have been opened anew
 	skipped, removed, err := k.install.replan(rules)

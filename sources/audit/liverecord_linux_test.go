@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	sys "syscall"
 	"testing"
 	"time"
@@ -26,6 +27,7 @@ import (
 type product struct {
 	t               *testing.T
 	bin, home, root string
+	running         *recorder // the one that was started last
 }
 
 func newProduct(t *testing.T, o audit.KernelOptions) *product {
@@ -57,14 +59,33 @@ func newProduct(t *testing.T, o audit.KernelOptions) *product {
 type recorder struct {
 	*product
 	cmd   *exec.Cmd
-	log   bytes.Buffer  // what it wrote to standard error; complete once ended is closed
+	log   writing       // what it wrote to standard error; complete once ended is closed
 	ended chan struct{} // the recorder has closed its standard error
+}
+
+// writing is text that is read while it is written.
+type writing struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+func (w *writing) add(text []byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.text = append(w.text, text...)
+}
+
+func (w *writing) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return string(w.text)
 }
 
 // record starts a recorder and waits until it records.
 func (p *product) record() *recorder {
 	p.t.Helper()
 	r := &recorder{product: p, cmd: exec.Command(p.bin, "record", "--home", p.home), ended: make(chan struct{})}
+	p.running = r
 	pipe, err := r.cmd.StderrPipe()
 	if err != nil {
 		p.t.Fatal(err)
@@ -79,8 +100,8 @@ func (p *product) record() *recorder {
 		buf := make([]byte, 4096)
 		for {
 			n, err := pipe.Read(buf)
-			r.log.Write(buf[:n])
-			if !said && bytes.Contains(r.log.Bytes(), []byte(`"recording"`)) {
+			r.log.add(buf[:n])
+			if !said && strings.Contains(r.log.String(), `"recording"`) {
 				said = true
 				close(recording)
 			}
@@ -296,12 +317,15 @@ func TestLiveRecordKilledElsewhere(t *testing.T) {
 	}
 }
 
-// waitFor waits until the count that sql gives is not 0.
+// waitFor waits until the count that sql gives is not 0: longer than the recorder
+// leaves signals alone that it could not put in force (30 s), on a machine that is
+// busy with other things.
 func (p *product) waitFor(sql string) {
 	p.t.Helper()
-	for end := time.Now().Add(30 * time.Second); p.count("%s", sql) == 0; time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); p.count("%s", sql) == 0; time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(end) {
-			p.t.Fatalf("not in monitor.db after 30 s: %s", sql)
+			p.t.Fatalf("not in monitor.db after 2 minutes: %s\nstatus %+v\nloads %v\nthe recorder said:\n%s", sql, p.status(),
+				p.query("SELECT * FROM signal_load"), &p.running.log)
 		}
 	}
 }
