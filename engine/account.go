@@ -23,8 +23,8 @@ type Suspension struct {
 	Begin  bool   // else the end
 	// Time is that of the event after which it began or ended, Unix time, nanoseconds.
 	Time int64
-	// WorkPerEvent is what the signal cost on average over the window that led to the
-	// suspension, in work units for each judged event; at the end as at the beginning.
+	// WorkPerEvent is what the signal cost in the window that led to the suspension, up to
+	// then, in work units for each event of a window; at the end as at the beginning.
 	WorkPerEvent uint64
 	// Windows is how long the suspension lasts, in windows of WindowEvents judged events.
 	Windows uint64
@@ -55,6 +55,7 @@ type account struct {
 	before  []uint64
 	paused  []bool   // by signal
 	penalty []uint64 // by signal: the windows of its next suspension; 0: the first
+	over    []uint32 // signals that the event at hand brought over the budget of the whole window
 	pauses  []pause
 	changes []Suspension
 }
@@ -80,18 +81,29 @@ func newAccount(n int, budget uint64) account {
 func (a *account) candidate(i uint32) bool {
 	s := &a.signals[i]
 	s.Candidates++
-	if a.paused != nil && a.paused[i] {
+	if a.isPaused(i) {
 		s.Skipped++
 		return false
 	}
 	return true
 }
 
+// isPaused reports whether signal i is suspended.
+func (a *account) isPaused(i uint32) bool { return a.paused != nil && a.paused[i] }
+
 // evaluated notes that signal i was judged, for work units.
 func (a *account) evaluated(i uint32, work uint64) {
+	a.signals[i].Evaluations++
+	a.worked(i, work)
+}
+
+// worked notes that work units were spent on signal i.
+func (a *account) worked(i uint32, work uint64) {
 	s := &a.signals[i]
-	s.Evaluations++
 	s.Work += work
+	if a.budget > 0 && work > a.budget && s.Work-a.before[i] > a.budget*WindowEvents {
+		a.over = append(a.over, i)
+	}
 }
 
 // matched notes that signal i left a tag.
@@ -102,11 +114,17 @@ func (a *account) suppressed(i uint32) { a.signals[i].Suppressed++ }
 
 // judged notes that the event at hand, of the given time, was judged by all its
 // candidates. At the end of a window signals over the budget are suspended, and
-// those whose suspension is over come back.
+// those whose suspension is over come back. A signal that has used the budget of the
+// whole window is suspended at once: until the end of it may be hours, at what each
+// event costs.
 func (a *account) judged(time int64) {
 	if a.budget == 0 {
 		return
 	}
+	for _, i := range a.over {
+		a.suspend(i, a.window+1, (a.signals[i].Work-a.before[i])/WindowEvents, time)
+	}
+	a.over = a.over[:0]
 	if a.events++; a.events < WindowEvents {
 		return
 	}
@@ -115,19 +133,20 @@ func (a *account) judged(time int64) {
 	a.resume(time)
 	for i := range a.signals {
 		work := a.signals[i].Work
-		if used := work - a.before[i]; used/WindowEvents >= a.budget && used > a.budget*WindowEvents {
-			a.suspend(uint32(i), used/WindowEvents, time)
+		if used := work - a.before[i]; !a.paused[i] && used/WindowEvents >= a.budget && used > a.budget*WindowEvents {
+			a.suspend(uint32(i), a.window, used/WindowEvents, time)
 		}
 		a.before[i] = work
 	}
 }
 
-func (a *account) suspend(i uint32, workPerEvent uint64, time int64) {
+// suspend suspends signal i, from the window called from on.
+func (a *account) suspend(i uint32, from, workPerEvent uint64, time int64) {
 	windows := max(a.penalty[i], firstSuspension)
 	a.penalty[i] = min(2*windows, longestSuspension)
 	a.paused[i] = true
 	s := Suspension{Signal: i, Begin: true, Time: time, WorkPerEvent: workPerEvent, Windows: windows}
-	a.pauses = append(a.pauses, pause{until: a.window + windows, Suspension: s})
+	a.pauses = append(a.pauses, pause{until: from + windows, Suspension: s})
 	a.change(s)
 }
 

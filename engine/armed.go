@@ -27,7 +27,7 @@ type armedProcess struct {
 const (
 	armedWays     = 4
 	minArmed      = 256
-	maxArmed      = 32_768
+	maxArmed      = 4096
 	maxArmedBytes = 16 << 20
 )
 
@@ -231,12 +231,23 @@ func (m *Matcher) arm(a *armedProcess, check bool) {
 	for _, i := range f.touched {
 		slots := f.armedAt[i]
 		f.armedAt[i] = 0
-		if !f.judges(i, slots) || check && !m.p.remembers(i) && !m.possible(m.p.signals[i].root) {
-			continue
+		if f.judges(i, slots) && (!check || m.p.remembers(i) || m.mayBe(i)) {
+			a.armed = append(a.armed, i, slots)
 		}
-		a.armed = append(a.armed, i, slots)
 	}
 	f.touched = f.touched[:0]
+}
+
+// mayBe reports whether what the process is leaves signal i possible. The work is
+// the signal's; one that is suspended is not asked.
+func (m *Matcher) mayBe(i uint32) bool {
+	if m.account.isPaused(i) {
+		return true
+	}
+	work := m.judge.work
+	may := m.possible(m.p.signals[i].root)
+	m.account.worked(i, m.judge.work-work)
+	return may
 }
 
 func (f *finder) touch(i uint32, slots slotSet) {

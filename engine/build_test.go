@@ -48,6 +48,8 @@ func TestBuildRefuses(t *testing.T) {
 		{"prefix that is not masked", func(s *signals.Set) { atomOn(s, event.NetworkAddress).Literal = "10.0.0.1/8" }, "no canonical address"},
 		{"term without atoms", func(s *signals.Set) { s.Terms[0].Atoms = nil }, "no atoms"},
 		{"term with the atom of another field", func(s *signals.Set) { s.Terms[0].Atoms[0] = 2 }, "another field"},
+		{"term with the atom of another condition", func(s *signals.Set) { s.Terms[0].Cond = signals.Contains }, "another field or condition"},
+		{"cased term with an atom that is not", func(s *signals.Set) { s.Terms[0].Cased = true }, "another field or condition"},
 		{"term with an atom that there is not", func(s *signals.Set) { s.Terms[0].Atoms[0] = 99 }, "atom 99 of"},
 		{"term on a kind without the field", func(s *signals.Set) { s.Terms[1].Kinds = event.SetOf(event.KindDNS) }, "not among those that carry the field"},
 		{"node that is its own child", func(s *signals.Set) { nodeOf(s, signals.NodeOr).Kids[0] = uint32(len(s.Nodes) - 1) }, "does not come before it"},
@@ -87,6 +89,15 @@ func TestBuildRefuses(t *testing.T) {
 		{"residue that there is not", func(s *signals.Set) { residualTerm(s).Residue = 1 }, "residue 1 of 1"},
 		{"residue with an atom that there is not", func(s *signals.Set) { residualTerm(s).Atoms[1] = 99 }, "atom 99 of"},
 		{"residue on no kind", func(s *signals.Set) { residualTerm(s).Kinds = 0 }, "kinds 0x0"},
+		{"residue on the process alone, of one kind", func(s *signals.Set) {
+			e, err := signals.ParseCEL("cel", "process.path == process.cwd")
+			if err != nil {
+				panic(err)
+			}
+			r := e.Kids[0].Term.Residue
+			s.Residues[0] = signals.Residue{Text: r.Text, Checked: r.Checked, Fields: r.Fields, Cost: r.Cost}
+			residualTerm(s).Kinds = event.SetOf(event.KindFile)
+		}, "on the process alone with kinds"},
 		{"residue with an unknown field", func(s *signals.Set) { s.Residues[0].Fields[1] = 9999 }, "field 9999 is unknown"},
 		{"residue with unsorted fields", func(s *signals.Set) { slices.Reverse(s.Residues[0].Fields) }, "does not come after"},
 		{"residue with an own name twice", func(s *signals.Set) { s.Residues[0].Own = []string{"a", "a"} }, "does not come after"},

@@ -18,10 +18,13 @@ import (
 	"seismo/signals"
 )
 
-// maxTrieKeys bounds the keys that one trie holds. A key takes 2 to 4 KB of it
-// while compiling (measured for v3.2.0), so that larger dictionaries are sorted
-// slices.
-const maxTrieKeys = 20_000
+// The bounds of one trie; larger dictionaries are sorted slices. A key of the usual
+// length takes 2 to 4 KB while compiling, a byte of a key up to 170 (measured for
+// v3.2.0).
+const (
+	maxTrieKeys  = 20_000
+	maxTrieBytes = 512 << 10 // of all keys
+)
 
 // dict numbers the distinct literals of one column and anchor, in the order of
 // their bytes; in that of their reversed bytes if they are compared from the end.
@@ -36,7 +39,11 @@ func newDict(literals []string, reversed bool) *dict {
 	d := &dict{literals: slices.Clone(literals), reversed: reversed}
 	slices.SortFunc(d.literals, d.compare)
 	d.literals = slices.Compact(d.literals)
-	if len(d.literals) > maxTrieKeys {
+	bytes := 0
+	for _, lit := range d.literals {
+		bytes += len(lit)
+	}
+	if len(d.literals) > maxTrieKeys || bytes > maxTrieBytes {
 		return d
 	}
 	d.trie = trie.New[uint32]()

@@ -117,11 +117,12 @@ type AncestorTrace struct {
 	Path  string
 }
 
-// ReadTrace is a value that a part of a CEL expression reads.
+// ReadTrace is a field that a part of a CEL expression reads.
 type ReadTrace struct {
 	Name   string
-	Value  string
-	Absent bool
+	Values []string // of a list the first of its elements; together at most event.MaxProofValue bytes
+	Cut    bool     // there are more values or bytes
+	Absent bool     // there is no value
 }
 
 // LatchTrace is the earlier event that met a term or group.

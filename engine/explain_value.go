@@ -32,19 +32,24 @@ func (x *Explainer) termTrace(t *term, w *witness, holds bool) *TermTrace {
 	if w.absent {
 		return out
 	}
+	out.Values, out.Cut = x.first(t)
+	return out
+}
+
+// first returns the first values of t, and whether there are more values or bytes.
+func (x *Explainer) first(t *term) (values []string, more bool) {
 	room := event.MaxProofValue
 	for v := range x.values(t) {
-		if len(out.Values) == maxTraceValues || room <= 0 {
-			out.Cut = true
-			break
+		if len(values) == maxTraceValues || room <= 0 {
+			return values, true
 		}
 		short := v[:cut(v)]
 		short = short[:min(len(short), room)]
 		room -= len(short)
-		out.Cut = out.Cut || len(short) < len(v)
-		out.Values = append(out.Values, short)
+		more = more || len(short) < len(v)
+		values = append(values, short)
 	}
-	return out
+	return values, more
 }
 
 // origin says whose value t is judged on.
@@ -96,8 +101,12 @@ func (x *Explainer) values(t *term) iter.Seq[string] {
 		j := &x.m.judge
 		switch {
 		case t.own != "":
+			judged := -1 // as in judge.metOwn: of equal names in one record the first counts
 			for f := range j.event.Own() {
-				if string(f.Name) == t.own && !yield(string(f.Value)) {
+				if string(f.Name) != t.own || f.Record == judged {
+					continue
+				}
+				if judged = f.Record; !yield(string(f.Value)) {
 					return
 				}
 			}
@@ -167,19 +176,15 @@ func eventValues(e *event.Event, t *term) iter.Seq[string] {
 	}
 }
 
-// reads returns the values that a residue reads, of each field the first.
+// reads returns the values that a residue reads.
 func (x *Explainer) reads(r *residue) []ReadTrace {
 	var out []ReadTrace
 	add := func(name string, t *term) {
 		if len(out) == maxTraceValues {
 			return
 		}
-		read := ReadTrace{Name: name, Absent: true}
-		for v := range x.values(t) {
-			read.Value, read.Absent = v[:cut(v)], false
-			break
-		}
-		out = append(out, read)
+		values, more := x.first(t)
+		out = append(out, ReadTrace{Name: name, Values: values, Cut: more, Absent: len(values) == 0})
 	}
 	for _, f := range r.fields {
 		in := event.Describe(f)

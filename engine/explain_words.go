@@ -105,6 +105,8 @@ func (v *verdict) whyNot() string {
 		return "it is true of the process, and was so before the late value arrived"
 	case v.low&onProcess != 0:
 		return "it is true, but of the process only: that fires when the process is published, on its create event"
+	case v.high&latched != 0:
+		return "no part of it was met by this event: what earlier events met, which is not stored, does not fire alone"
 	}
 	v.x.m.remembers = v.x.remembers()
 	var lacks []string

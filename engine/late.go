@@ -123,34 +123,34 @@ func (t *lateTable) drop(key event.ProcessKey) {
 	}
 }
 
-// learn takes the late values that the event at hand brings, if it is an update.
-// Those from before stay with the judge until the next event.
+// learn gives the process of the event at hand the late values of the image before
+// it, and takes those that the event brings if it is an update. Those from before stay
+// with the judge until the next event.
 func (m *Matcher) learn(e *event.Event) {
 	j := &m.judge
 	j.arrived, j.earlier = false, nil
-	if e.Kind == event.KindProcess && e.Op == event.OpUpdate {
-		var values []lateValue
-		for _, f := range m.p.memory.late {
-			if e.Late(f) {
-				values = append(values, readLate(e, f))
-			}
-		}
-		if len(values) == 0 {
-			return
-		}
-		j.arrived = true
-		if e.Process == nil {
-			return
-		}
-		m.inherit(e.Process, e.Time)
-		j.earlier = m.late.valuesOf(e.Process.ID)
-		m.late.changes++
-		m.late.set(e.Process.ID, merge(j.earlier, values), e.Time)
-		return
-	}
 	if e.Process != nil {
 		m.inherit(e.Process, e.Time)
 	}
+	if e.Kind != event.KindProcess || e.Op != event.OpUpdate {
+		return
+	}
+	var values []lateValue
+	for _, f := range m.p.memory.late {
+		if e.Late(f) {
+			values = append(values, readLate(e, f))
+		}
+	}
+	if len(values) == 0 {
+		return
+	}
+	j.arrived = true
+	if e.Process == nil {
+		return
+	}
+	j.earlier = m.late.valuesOf(e.Process.ID)
+	m.late.changes++
+	m.late.set(e.Process.ID, merge(j.earlier, values), e.Time)
 }
 
 // readLate copies the value of f out of e.

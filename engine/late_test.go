@@ -22,6 +22,8 @@ func TestLateValues(t *testing.T) {
 	child.Parent = p
 	next := image(3, "/bin/nc")
 	next.Previous = p
+	grandchild := image(5, "/bin/sh")
+	grandchild.Parent = next
 	own := image(4, "/bin/sh")
 	own.Previous, own.TTY = p, "tty1"
 	hash := updateEvent(p, fields{event.ProcessHash: []string{"SHA1=aa", "MD5=bb"}})
@@ -94,6 +96,24 @@ func TestLateValues(t *testing.T) {
 			{"the next image", of(next, file), nil, []string{"s: 2 2"}, false},
 			{"the image before has it as well", of(p, file), nil, []string{"s: 3 3"}, false},
 			{"an image that says otherwise", of(own, file), nil, nil, false}}},
+		{"also if the first event of the next image is an update of something else", and(onPTS, ask("process.operation", equal, "update")), []step{
+			{"arrives", tty, nil, []string{"s: 1 1"}, false},
+			{"the next image", updateEvent(next, fields{event.ProcessHash: []string{"MD5=cc"}}), nil, []string{"s: 2 2"}, false}}},
+		{"also if it arrives after the next image began", and(onPTS, etc), []step{
+			{"another process learns its own", updateEvent(child, fields{event.ProcessTTY: "pts/0"}), nil, nil, false},
+			{"not yet", of(next, file), nil, nil, false},
+			{"arrives", tty, nil, nil, false},
+			{"the next image", of(next, file), nil, []string{"s: 4 4"}, false}}},
+		{"the end of the parent", and(ask("process.parent_hash", equal, "md5=bb"), etc), []step{
+			{"arrives", hash, nil, nil, false},
+			{"the child", of(child, file), nil, []string{"s: 2 2"}, false},
+			{"the parent ends", of(p, net), []*event.Process{p}, nil, false},
+			{"forgotten", of(child, file), nil, nil, false}}},
+		{"and its children see it of their parent", and(ask("process.parent_user_name", equal, "ann"), etc), []step{
+			{"arrives", updateEvent(p, fields{event.ProcessUserName: "ann"}), nil, nil, false},
+			{"the next image had no event yet", of(grandchild, file), nil, nil, false},
+			{"it has", of(next, net), nil, nil, false},
+			{"its child", of(grandchild, file), nil, []string{"s: 4 4"}, false}}},
 		{"but not with the hash of another program", and(md5, etc), []step{
 			{"arrives", hash, nil, nil, false},
 			{"the next image", of(next, file), nil, nil, true}}},

@@ -183,7 +183,7 @@ func TestLintAgreesWithMatch(t *testing.T) {
 		}
 		b := drawLintBatch(t)
 		p.NewMatcherWith(MatcherOptions{DisableSignalsTrie: true}).Match(b)
-		for i, d := range set.Definitions {
+		for i, d := range defs { // in the order of the ids
 			for _, finding := range signals.Lint([]signals.Definition{d}) {
 				said[finding.Code]++
 				for _, e := range b.Events() {

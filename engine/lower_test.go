@@ -98,6 +98,9 @@ func TestLoweredTextAgreesWithNaive(t *testing.T) {
 		world := newNaiveWorld(nil)
 		for i := range rapid.IntRange(1, 4).Draw(t, "signals") {
 			e := drawExpr(t, 3, false)
+			if rapid.Bool().Draw(t, "joined") { // most random signals need no memory
+				e = and(e, drawExpr(t, 1, false))
+			}
 			if !writable(e) {
 				continue
 			}
@@ -113,10 +116,14 @@ func TestLoweredTextAgreesWithNaive(t *testing.T) {
 		}
 		world.reload(world.signals)
 		p := reload(t, compile(t, strings.Join(src, "---\n")))
-		batch := event.NewBatch(8)
+		batch := event.NewBatch(16)
 		batch.Platform = "linux"
 		for range 8 {
 			drawEvent(t, batch)
+		}
+		pool := drawPool(t, 2)
+		for range 8 {
+			drawEventOf(t, batch, rapid.SampledFrom(pool).Draw(t, "of"))
 		}
 		p.NewMatcher().Match(batch)
 		for _, ev := range batch.Events() {

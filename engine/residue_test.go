@@ -160,3 +160,28 @@ func FuzzCEL(f *testing.F) {
 		p.NewMatcher().Match(m.events(3))
 	})
 }
+
+// A residue that needs one of two literals, on the event or on its process, is found by
+// either: that of the process counts for its later events too.
+func TestGuardsOnEventAndProcess(t *testing.T) {
+	const cel = `process.args.exists(a, (file.name.contains("secret") || process.name.contains("curl")) && a.size() > 1)`
+	const id = "00000001-0000-4000-8000-000000000000"
+	p := compile(t, "id: "+id+"\nname: s\ncel: |\n  "+cel+"\n")
+	if len(p.residues) != 1 || len(p.atoms) != 2 {
+		t.Fatalf("%s has %d residues and %d guards, want 1 and 2", cel, len(p.residues), len(p.atoms))
+	}
+	curl, shell := image(1, "/bin/curl"), image(2, "/bin/sh")
+	named := func(name string) testEvent {
+		return testEvent{kind: event.KindFile, op: event.OpWrite, fields: fields{event.FileName: name}}
+	}
+	curl.Args, shell.Args = []string{"curl"}, []string{"sh"}
+	steps := []step{
+		{"both literals", of(curl, named("secret")), nil, []string{id + ": 1"}, false},
+		{"that of the process", of(curl, named("x")), nil, []string{id + ": 2"}, false},
+		{"that of the event", of(shell, named("secret")), nil, []string{id + ": 3"}, false},
+		{"none", of(shell, named("x")), nil, nil, false},
+	}
+	for _, o := range []MatcherOptions{{}, {DisableSignalsTrie: true}} {
+		run(t, p.NewMatcherWith(o), steps)
+	}
+}

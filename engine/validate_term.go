@@ -236,7 +236,7 @@ func (p *Program) finishFieldTerm(t *term) string {
 		return fmt.Sprintf("condition %q with residue %d", t.cond, t.residue)
 	}
 	for _, ref := range p.atomRefs[t.from:t.to] {
-		if a := &p.atoms[ref]; a.field != t.field || a.own != t.own || (a.cond == signals.Exists) != (t.cond == signals.Exists) {
+		if a := &p.atoms[ref]; a.field != t.field || a.own != t.own || a.cond != t.cond || a.cased != t.cased {
 			return fmt.Sprintf("atom %d is on another field or condition", ref)
 		}
 	}
@@ -259,8 +259,12 @@ func (p *Program) finishResidualTerm(t *term) string {
 	case t.kinds == 0 || t.kinds&^event.AllKinds != 0:
 		return fmt.Sprintf("kinds %#x are not among those known (%#x)", t.kinds, event.AllKinds)
 	}
-	if t.onEvent = p.residues[t.residue].onEvent(); !t.onEvent {
-		t.scope = event.ScopeProcess
+	if t.onEvent = p.residues[t.residue].onEvent(); t.onEvent {
+		return ""
+	}
+	// What it comes to is kept for all events of a process.
+	if t.scope = event.ScopeProcess; t.kinds != event.AllKinds {
+		return fmt.Sprintf("a residue on the process alone with kinds %#x", t.kinds)
 	}
 	return ""
 }

@@ -56,6 +56,8 @@ type TermExpr struct {
 	// compared with, if the condition is Residual.
 	AnyKind bool
 	Residue *ResidueExpr
+	// implied says that nobody wrote it: a comparison is negated that needs the field.
+	implied bool
 
 	nameWidth, condWidth int // characters
 }

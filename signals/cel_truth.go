@@ -206,7 +206,9 @@ func (l *celLowerer) leaf(e ast.Expr, want bool) outcome {
 
 // tested returns the condition for one test to be true or false.
 func (l *celLowerer) tested(t celTest, want bool) outcome {
-	exists := l.term(t.subject.exists(t.pos))
+	there := t.subject.exists(t.pos)
+	there.implied = true
+	exists := l.term(there)
 	met := l.tests(t, false)
 	if want != t.negated {
 		return met

@@ -15,13 +15,13 @@ import (
 )
 
 // check resolves the fields and values of e and reports what is wrong to src.
-// With group, e as a whole is a group.
-func check(src *source, e *Expr, group bool) {
-	c := &checker{src: src}
+// With suppress, e is an expression that suppresses: it is a group as a whole.
+func check(src *source, e *Expr, suppress bool) {
+	c := &checker{src: src, suppress: suppress}
 	c.expr(e)
 	switch {
 	case src.diags.HasErrors():
-	case group:
+	case suppress:
 		c.reach(e, false)
 	default:
 		c.groups(e)
@@ -30,6 +30,7 @@ func check(src *source, e *Expr, group bool) {
 
 type checker struct {
 	src      *source
+	suppress bool
 	patterns int // bytes of memory that the patterns so far take
 }
 

@@ -131,7 +131,7 @@ func (ds Diagnostics) sort() {
 //	  |         ^
 //	seismo: hint: "seismo fields" lists the fields of each event kind
 //
-// A hint that several diagnostics share is printed once, after the last of
+// A hint that diagnostics in a row share is printed once, after the last of
 // them. The error is that of w.
 func (ds Diagnostics) Write(w io.Writer, prefix string) error {
 	out := bufio.NewWriter(w)
@@ -141,14 +141,9 @@ func (ds Diagnostics) Write(w io.Writer, prefix string) error {
 			text, caret := excerpt(d.Line, d.Pos.Column)
 			fmt.Fprintf(out, "  | %s\n  | %s\n", text, caret)
 		}
-		shared := func(later Diagnostic) bool { return later.Hint == d.Hint }
-		if d.Hint != "" && !slices.ContainsFunc(ds[i+1:min(len(ds), i+1+hintReach)], shared) {
+		if d.Hint != "" && (i+1 == len(ds) || ds[i+1].Hint != d.Hint) {
 			fmt.Fprintf(out, "%s: hint: %s\n", prefix, display.Text(d.Hint))
 		}
 	}
 	return out.Flush()
 }
-
-// hintReach is the number of later diagnostics that are searched for the same
-// hint: it bounds the work on very many diagnostics.
-const hintReach = 200

@@ -15,7 +15,7 @@ import (
 // Set is a set of signals in lowered form. It is the same for the same
 // definitions, whatever the order of files or the host.
 type Set struct {
-	Definitions []Definition // sorted by ID
+	Definitions []Definition // sorted by ID; without Expr and SuppressExprs
 	Signals     []Signal     // Signals[i] is the program of Definitions[i]
 	Nodes       []Node
 	Terms       []Term

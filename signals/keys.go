@@ -155,6 +155,9 @@ func (f *fileReader) oneExpression(n *yaml.Node, seen map[string]*yaml.Node) boo
 // error is enough.
 func (f *fileReader) hasStandIn(seen map[string]*yaml.Node, name string) bool {
 	for k := range seen {
+		if len(f.diags) > maxDiags {
+			return true // what is said would not be shown
+		}
 		if k != name && meantKey(k) == name {
 			return true
 		}
@@ -163,6 +166,9 @@ func (f *fileReader) hasStandIn(seen map[string]*yaml.Node, name string) bool {
 }
 
 func (f *fileReader) unknownKey(k *yaml.Node, keys []key) {
+	if len(f.diags) > maxDiags {
+		return // nobody will read what it may stand for
+	}
 	var names []string
 	for _, c := range keys {
 		names = append(names, c.name)

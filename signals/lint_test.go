@@ -160,6 +160,9 @@ func TestLintFindings(t *testing.T) {
 		{"what is remembered can be anything", file + " AND network.port > 1023", "no-literal"},
 		{"in one event it can not", "group(" + file + " AND file.mode > 5)", ""},
 		{"a star", "process.path is '/tmp/*'", "star"},
+		{"a choice of a shell in a glob", "process.path path glob '/tmp/{a,b}'", "star"},
+		{"braces in a glob", "process.path glob '/{a}/b,c'", ""},
+		{"a choice of a shell in a text", "process.path is '/tmp/{a,b}'", ""},
 		{"a star in a command line", "process.command_line contains 'rm *'", ""},
 	}
 	for _, tt := range tests {
@@ -285,6 +288,8 @@ func TestLintCEL(t *testing.T) {
 		{"has(process.tty) && process.tty == 'pts0'", ""},
 		{"has(process.tty) || !has(process.tty)", "always-fires always-true"},
 		{"has(file.operation) || network.port == 5", "always-fires always-true"},
+		{"file.operation != 'write' && file.path == '/a'", ""},
+		{"file.operation == 'rename' ? file.target_path == '/a' : file.path == '/a'", ""},
 		{"!has(file.operation) && network.port == 5", ""},
 		{"process.path.startsWith('/tmp/') || process.path.startsWith('/tmp/x/')", "implied-literal"},
 		{"process.name == 'aaa' && process.cwd == 'b' || process.name == 'ccc'", ""},

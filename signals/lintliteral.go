@@ -29,7 +29,17 @@ func (l *linter) values(t *TermExpr) {
 			l.warn("star", v.Pos, v.width, "write begins with, ends with or contains, without the *, or glob",
 				"%s is no pattern: the * must stand in the value itself", quote(v.Text))
 		}
+		if braces(v.Text) && (t.Cond == Glob || t.Cond == PathGlob) {
+			l.warn("star", v.Pos, v.width, "write a list of globs", "%s is no choice: the { must stand in the value itself", quote(v.Text))
+		}
 	}
+}
+
+// braces reports whether text has what is a choice in the globs of shells.
+func braces(text string) bool {
+	_, rest, _ := strings.Cut(text, "{")
+	inner, _, closed := strings.Cut(rest, "}")
+	return closed && strings.Contains(inner, ",")
 }
 
 // repeated names parts, in a group or not, that stand twice, and returns the others.

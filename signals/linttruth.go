@@ -145,7 +145,7 @@ func (l *linter) termTruth(t *TermExpr, negate bool, at place) truth {
 		return truth{everywhere: true}
 	}
 	known := truth{always: termKinds(t)}
-	if !l.cel || t.Cond != Exists { // which comes with each comparison that is negated
+	if !t.implied {
 		l.warn("always-true", t.Pos, t.nameWidth, "", "true on every %s: %s", eventText(known.always), why)
 	}
 	if !negate || at.group {

@@ -66,6 +66,8 @@ type loader struct {
 	ids   idPlaces
 	defs  []Definition
 	diags Diagnostics
+	size  size // of defs
+	full  bool // there are more definitions than are taken: the other files are not read
 }
 
 // sameFile returns the absolute path of a file without symbolic links; where
@@ -130,7 +132,7 @@ func (l *loader) entry(name string) {
 // file reads one file.
 func (l *loader) file(name string) {
 	same := l.same(name)
-	if l.seen[same] {
+	if l.full || l.seen[same] {
 		return
 	}
 	l.seen[same] = true
@@ -147,6 +149,14 @@ func (l *loader) file(name string) {
 	}
 	f := parseFile(name, content, &l.ids)
 	l.diags = append(l.diags, f.diags...)
+	for i := range f.defs {
+		l.size.add(&f.defs[i])
+		if what := l.size.excess(); what != "" {
+			l.diags = append(l.diags, Diagnostic{Pos: f.defs[i].Pos, Message: "more than " + what + " in all definitions"})
+			l.full = true
+			return
+		}
+	}
 	l.defs = append(l.defs, f.defs...)
 }
 

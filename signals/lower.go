@@ -24,7 +24,7 @@ const (
 	maxTermAtoms   = 4_000_000 // values of all terms
 )
 
-// Lower makes the IR of defs, which [Load] or [ParseFile] have returned. The
+// Lower makes the IR of defs, which [Load] or [ParseFile] have returned; they stay as they are. The
 // result does not depend on the order of defs.
 //
 // The error is a [Diagnostics]: a definition without expression, an id that
@@ -53,6 +53,7 @@ func Lower(defs []Definition) (*Set, error) {
 		if l.signal(d); l.full {
 			break
 		}
+		d.Expr, d.SuppressExprs = nil, nil // of a large set they take more than all the rest
 	}
 	if err := l.diags.err(); err != nil {
 		return nil, err

@@ -159,7 +159,7 @@ func (f *fileReader) overrideKey(o *Override, key, value *yaml.Node) {
 	case "severity":
 		s, ok := ParseSeverity(strings.ToLower(value.Value))
 		if !ok {
-			f.errorAt(value, "informational, low, medium, high or critical", "unknown severity %s", quote(value.Value))
+			f.oneOf(value, "severity", severityNames[:])
 		}
 		o.Severity = &s
 	case "reason":

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -18,8 +19,8 @@ import (
 // the entry away. All other entries and the comments stay. The errors are those of
 // [ParseOverrides], and one for a reason that such a file can not hold.
 func EditOverrides(name string, src []byte, o Override) ([]byte, error) {
-	if len(o.Reason) > maxReason || strings.ContainsAny(o.Reason, "\r\n") {
-		return nil, fmt.Errorf("a reason is text of at most %d bytes in one line", maxReason)
+	if len(o.Reason) > maxReason || strings.ContainsAny(o.Reason, "\r\n") || !utf8.ValidString(o.Reason) {
+		return nil, fmt.Errorf("a reason is text (UTF-8) of at most %d bytes in one line", maxReason)
 	}
 	doc, list, err := parseOverrides(name, src)
 	if err != nil {

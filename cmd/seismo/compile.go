@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -46,7 +47,19 @@ is 2 as without it.`,
 	return cmd
 }
 
+// softMemory is the memory, in bytes, from which on reading and compiling signals would
+// rather collect garbage than take more.
+const softMemory = 224 << 20
+
+// limitMemory sets softMemory until the function that it returns is called.
+func limitMemory() func() {
+	before := debug.SetMemoryLimit(-1)
+	debug.SetMemoryLimit(min(before, softMemory)) // GOMEMLIMIT may ask for less
+	return func() { debug.SetMemoryLimit(before) }
+}
+
 func compile(cmd *cobra.Command, f compileFlags, args []string) error {
+	defer limitMemory()()
 	defs, refused, err := loadForReport(args)
 	if err == nil && len(refused) > 0 && !f.report {
 		err = refused
@@ -106,6 +119,7 @@ but doubtful (exit code 1), such as AND and OR mixed without parentheses. Withou
 a path the shipped signals are checked.`,
 		Example: "  seismo lint rules\n  seismo lint --json my-signal.yml",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			defer limitMemory()()
 			defs, err := loadDefinitions(args)
 			var found signals.Diagnostics
 			if err != nil && (!asJSON || !errors.As(err, &found)) {

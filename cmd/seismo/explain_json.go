@@ -104,9 +104,10 @@ type jsonAncestor struct {
 }
 
 type jsonRead struct {
-	Field  jsonBytes `json:"field"`
-	Value  jsonBytes `json:"value"`
-	Absent bool      `json:"absent,omitempty"`
+	Field  jsonBytes   `json:"field"`
+	Values []jsonBytes `json:"values,omitempty"`
+	Cut    bool        `json:"cut,omitempty"`
+	Absent bool        `json:"absent,omitempty"`
 }
 
 type jsonLatch struct {
@@ -176,6 +177,14 @@ func itemsJSON(items []event.ProofItem) []jsonItem {
 	return out
 }
 
+func bytesJSON(values []string) []jsonBytes {
+	var out []jsonBytes
+	for _, v := range values {
+		out = append(out, jsonBytes(v))
+	}
+	return out
+}
+
 func nodeJSON(n *engine.TraceNode) *jsonNode {
 	out := &jsonNode{Op: string(n.Op), Truth: n.Truth.String(), Text: jsonBytes(n.Text), Note: jsonBytes(n.Note)}
 	if t := n.Term; t != nil {
@@ -184,14 +193,12 @@ func nodeJSON(n *engine.TraceNode) *jsonNode {
 		if t.Own != "" {
 			out.Field = jsonBytes("record." + t.Own)
 		}
-		for _, v := range t.Values {
-			out.Values = append(out.Values, jsonBytes(v))
-		}
+		out.Values = bytesJSON(t.Values)
 		if p := t.Ancestor; p != nil {
 			out.Ancestor = &jsonAncestor{p.Steps, strconv.FormatUint(uint64(p.ID), 10), p.PID, jsonBytes(p.Path)}
 		}
 		for _, r := range t.Reads {
-			out.Reads = append(out.Reads, jsonRead{jsonBytes(r.Name), jsonBytes(r.Value), r.Absent})
+			out.Reads = append(out.Reads, jsonRead{jsonBytes(r.Name), bytesJSON(r.Values), r.Cut, r.Absent})
 		}
 	}
 	if l := n.Latch; l != nil {

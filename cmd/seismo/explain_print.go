@@ -116,15 +116,18 @@ func (a *answer) storedText(w io.Writer, d *signals.Definition, t *engine.Trace)
 		}
 		fmt.Fprintf(w, "stored  it fired when the event was recorded (%s):\n", same)
 		for _, p := range m.Proof {
-			seen := "absent"
-			if !p.Absent {
-				seen = quoted(p.Value)
+			seen := ": absent"
+			switch {
+			case p.Computed():
+				seen = ""
+			case !p.Absent:
+				seen = ": " + quoted(p.Value)
 			}
 			when := ""
 			if p.Event != t.Event {
 				when = fmt.Sprintf(", event %d at %s", p.Event, clockOf(p.Time))
 			}
-			fmt.Fprintf(w, "          %s: %s%s\n", display.Text(p.Text), seen, when)
+			fmt.Fprintf(w, "          %s%s%s\n", display.Text(p.Text), seen, when)
 		}
 	}
 }
@@ -187,7 +190,7 @@ func seen(t *engine.TermTrace) string {
 	if t.Reads != nil {
 		parts := make([]string, len(t.Reads))
 		for i, r := range t.Reads {
-			parts[i] = display.Text(r.Name) + " " + quoted(r.Value)
+			parts[i] = display.Text(r.Name) + " " + listed(r.Values, r.Cut)
 			if r.Absent {
 				parts[i] = display.Text(r.Name) + " absent"
 			}
@@ -197,20 +200,26 @@ func seen(t *engine.TermTrace) string {
 	if t.Absent {
 		return "absent from " + strings.TrimPrefix(whose, "of ")
 	}
-	parts := make([]string, len(t.Values))
-	for i, v := range t.Values {
-		parts[i] = quoted(v)
-	}
-	text := strings.Join(parts, ", ")
-	if len(parts) == 0 {
-		text = "no value"
-	}
-	if t.Cut {
-		text += " …"
+	text := "no value"
+	if len(t.Values) > 0 {
+		text = listed(t.Values, t.Cut)
 	}
 	text += " " + whose
 	if t.Literal != "" {
 		text += ", meets " + quoted(t.Literal)
+	}
+	return text
+}
+
+// listed returns values one after the other; more says that these are not all.
+func listed(values []string, more bool) string {
+	parts := make([]string, len(values))
+	for i, v := range values {
+		parts[i] = quoted(v)
+	}
+	text := strings.Join(parts, ", ")
+	if more {
+		text += " …"
 	}
 	return text
 }

@@ -130,17 +130,8 @@ Exit codes: 0 done, 1 findings or a failed expectation, 2 broken signals or
 data, 3 wrong arguments or configuration, 4 missing privilege, 5 already running.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return nil
-			}
-			hint := ""
-			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-				hint = fmt.Sprintf(" (did you mean %q?)", near[0])
-			}
-			return fail(exitUsage, "unknown verb %q%s; \"seismo --help\" lists them", args[0], hint)
-		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args:          knownVerb,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fail(exitUsage, "%w; \"%s --help\" lists the flags", err, cmd.CommandPath())
@@ -151,6 +142,19 @@ data, 3 wrong arguments or configuration, 4 missing privilege, 5 already running
 	root.AddCommand(newRecord(), newCompile(), newLint(), newTest(), newReplay(), newExplain(), newQuery(),
 		newFields(), newSignals(), newStatus(), newVersion())
 	return root
+}
+
+// knownVerb is for commands that have others below them: an argument is a verb that
+// there is not.
+func knownVerb(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	hint := ""
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		hint = fmt.Sprintf(" (did you mean %q?)", near[0])
+	}
+	return fail(exitUsage, "unknown verb %q%s; \"%s --help\" lists them", args[0], hint, cmd.CommandPath())
 }
 
 // exactArgs is cobra's check with our exit code.

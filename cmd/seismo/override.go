@@ -48,8 +48,8 @@ func newOverrides() []*cobra.Command {
 	severity := &cobra.Command{
 		Use:   "severity NAME|ID WORD",
 		Short: "Give a signal another severity on this host",
-		Long: `Give a signal another severity on this host: informational, low, medium, high or
-critical; "default" takes that of its definition again.`,
+		Long: `The severity is informational, low, medium, high or critical; "default" takes that of
+its definition again.`,
 		Example: "  seismo signals severity 97b2e345 low\n  seismo signals severity \"Reverse shell\" default",
 		Args:    exactArgs(2, "the name or id of a signal, and a severity or \"default\""),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -65,11 +65,12 @@ critical; "default" takes that of its definition again.`,
 		},
 	}
 	for _, c := range []*cobra.Command{disable, enable, severity} {
-		c.Long = strings.TrimSpace(c.Long+"\n\n") + `
+		c.Long = strings.TrimSpace(c.Long + `
+
 The change is written to HOME/overrides.yml; definitions are left alone. A running
 recorder takes it over within seconds. The id may be cut to what no other signal's
-id begins with.`
-		c.Long = strings.TrimSpace(c.Short + ".\n\n" + strings.TrimSpace(c.Long))
+id begins with.`)
+		c.Long = c.Short + ".\n\n" + c.Long
 		c.Flags().StringVar(&path, "signals", "", signalsUsage)
 		c.Flags().StringVar(&reason, "reason", "", "why, for whoever reads it later")
 	}

@@ -29,9 +29,11 @@ func newQuery() *cobra.Command {
 		Use:   "query SQL",
 		Short: "Ask monitor.db in SQL, read-only",
 		Long: `Run one SELECT on monitor.db while the recorder goes on writing. The views to ask are
-process_events, file_events, network_events, security_events, syscall_events,
-record_events, combined_events, signal_matches, signal_counts and losses
-(docs/format/monitor-db.md has their columns).`,
+process_events, processes, file_events, network_events, registry_events,
+image_events, driver_events, dns_events, security_events, syscall_events,
+record_events, combined_events (all kinds), signal_matches, signal_counts,
+suspensions and losses. docs/format/monitor-db.md has their columns;
+"PRAGMA table_info(file_events)" lists those of one.`,
 		Example: `  seismo query --home ./var "SELECT timestamp, process_path, file FROM file_events ORDER BY id DESC LIMIT 10"
   seismo query --db monitor.db --json "SELECT * FROM signal_counts"`,
 		Args: exactArgs(1, "one SQL statement"),
@@ -60,6 +62,9 @@ record_events, combined_events, signal_matches, signal_counts and losses
 			cut, err := r.Query(cmd.Context(), args[0], monitordb.QueryOptions{Limit: limit, Timeout: timeout}, w.columns, w.row)
 			if err == nil {
 				err = errors.Join(w.end(), out.Flush())
+			}
+			if err != nil && strings.Contains(err.Error(), "no such table") {
+				err = fmt.Errorf("%w; \"seismo query --help\" lists the views", err)
 			}
 			if err != nil {
 				return err
@@ -111,7 +116,7 @@ func newTable(w io.Writer) *tableRows {
 func (t *tableRows) columns(names []string) error {
 	cells := make([]string, len(names))
 	for i, n := range names {
-		cells[i] = strings.ToUpper(display.Text(n))
+		cells[i] = display.Text(strings.ToUpper(n))
 	}
 	return t.line(cells)
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,9 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
@@ -31,13 +35,15 @@ func newRecord() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "record",
 		Short: "Record this host with detection into monitor.db",
-		Long: `Record what happens on this host until SIGINT, SIGTERM or SIGHUP: processes, connections and
-file changes go into HOME/monitor.db, with the signals that fired and why. It takes
-the kernel's audit role, adds audit rules with the key "seismo", and puts rules and
-settings back when it ends; what a recorder left that was killed is put back by the
-next start. When signals, lists (HOME/lists) or HOME/overrides.yml change, they are
-loaded within seconds; what can not be loaded leaves those before in force. It needs the capability CAP_AUDIT_CONTROL, and
-CAP_NET_ADMIN to see forks and the ends of processes.`,
+		Long: `Record what happens on this host until SIGINT, SIGTERM or SIGHUP: processes,
+connections and file changes go into HOME/monitor.db, with the signals that fired
+and why. It takes the kernel's audit role, adds audit rules with the key "seismo",
+and puts rules and settings back when it ends; what a recorder left that was killed
+is put back by the next start. It needs the capability CAP_AUDIT_CONTROL, and
+CAP_NET_ADMIN to see forks and the ends of processes.
+
+When signals, lists (HOME/lists) or HOME/overrides.yml change, they are loaded within
+seconds; what can not be loaded leaves those before in force.`,
 		Example: "  sudo seismo record\n  sudo seismo record --home ./var --watch --for 20s",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -82,13 +88,43 @@ CAP_NET_ADMIN to see forks and the ends of processes.`,
 // newLog writes for people on a terminal, and lines of JSON elsewhere.
 func newLog(w io.Writer, level string) zerolog.Logger {
 	if f, ok := w.(*os.File); ok && isTerminal(f) {
-		w = zerolog.ConsoleWriter{Out: w, TimeFormat: "15:04:05"}
+		w = zerolog.ConsoleWriter{Out: w, TimeFormat: "15:04:05",
+			FormatMessage: func(m any) string { return display.Text(fmt.Sprint(m)) }}
+	} else {
+		w = shownLines{w}
 	}
 	l, err := zerolog.ParseLevel(level)
 	if err != nil { // config checks the level, so this is the zero value
 		l = zerolog.InfoLevel
 	}
 	return zerolog.New(w).Level(l).With().Timestamp().Logger()
+}
+
+// shownLines passes on lines of JSON with every character that can not be shown as
+// \uXXXX: zerolog leaves those that turn the order of text as they are.
+type shownLines struct{ w io.Writer }
+
+func (s shownLines) Write(line []byte) (int, error) {
+	hidden := func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }
+	if bytes.IndexFunc(line, hidden) < 0 {
+		return s.w.Write(line)
+	}
+	out := make([]byte, 0, 2*len(line))
+	for _, r := range string(line) {
+		switch {
+		case !hidden(r):
+			out = utf8.AppendRune(out, r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
+		default:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		}
+	}
+	if _, err := s.w.Write(out); err != nil {
+		return 0, err
+	}
+	return len(line), nil
 }
 
 func isTerminal(f *os.File) bool {

@@ -19,9 +19,10 @@ func newSignals() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "signals",
 		Short: "List, show, enable and disable signals",
-		Args:  noArgs,
+		Args:  knownVerb,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	cmd.SuggestionsMinimumDistance = 2
 	var path string
 	var asJSON bool
 	list := &cobra.Command{

@@ -23,9 +23,9 @@ func newStatus() *cobra.Command {
 		Short: "Show what the recorder saw, stored and lost",
 		Long: `Show the latest figures that the recorder stored (it does so every 5 seconds), the
 events of each kind in monitor.db, what was lost, and which signals are overridden,
-suspended or dear. Two ledgers must hold: records
-received = parsed + malformed; events assembled = stored + filtered + dropped + in
-flight.`,
+suspended or costly (their figures are at most a minute old). Two ledgers must hold:
+records received = parsed + malformed; events assembled = stored + filtered +
+dropped + in flight.`,
 		Example: "  seismo status --home ./var\n  seismo status --json --db monitor.db",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -130,7 +130,7 @@ func showSignalState(line func(name, format string, args ...any), s monitordb.Si
 		line("missing list", "%s, for %s: looked for %s", text(m.List), text(m.Name), text(m.Place))
 	}
 	for _, c := range s.Dearest {
-		line("dear signal", "%s: %d work units, judged %d times", text(c.Name), c.Work, c.Evaluations)
+		line("costly signal", "%s: %d work units, judged %d times", text(c.Name), c.Work, c.Evaluations)
 	}
 }
 
@@ -158,7 +158,7 @@ func signalStateJSON(out map[string]any, s monitordb.SignalState) {
 	for _, c := range s.Dearest {
 		dearest = append(dearest, map[string]any{"id": c.ID, "name": c.Name, "candidates": c.Candidates, "evaluations": c.Evaluations, "work": c.Work})
 	}
-	out["overridden_signals"], out["suspended_signals"], out["missing_lists"], out["dearest_signals"] = overridden, suspended, missing, dearest
+	out["overridden_signals"], out["suspended_signals"], out["missing_lists"], out["costly_signals"] = overridden, suspended, missing, dearest
 }
 
 func moment(ns int64) string { return time.Unix(0, ns).UTC().Format(time.RFC3339) }

@@ -39,3 +39,7 @@ type ProofItem struct {
 	Absent  bool   // the field was absent: a negated term is met by that
 	Literal string // the literal that was met; empty for a negated term
 }
+
+// Computed reports whether p is about a part of a CEL expression that is evaluated as
+// such: it has no field, and no one value.
+func (p *ProofItem) Computed() bool { return p.Field == NoField && p.Own == "" }

@@ -113,7 +113,9 @@ func (l *life) reload(ctx context.Context) {
 		l.reloads.retry = time.Now().Add(retryAfter)
 		return
 	}
-	l.demand(next.Program.Demand())
+	if !l.demand(next.Program.Demand()) {
+		l.reloads.retry = time.Now().Add(retryAfter)
+	}
 	l.Log.Info().Str("from", next.Source).Int("signals", next.Program.Signals()).Int("added", change.Added).
 		Int("removed", change.Removed).Int("changed", change.Changed).Int("disabled", len(next.Program.Disabled())).Msg("signals loaded")
 }
@@ -156,11 +158,11 @@ func (l *life) warn(s *Signals) {
 	}
 }
 
-// demand tells the source what is needed.
-func (l *life) demand(d event.Demand) {
+// demand tells the source what is needed, and reports whether it could.
+func (l *life) demand(d event.Demand) bool {
 	src, ok := l.source.(demander)
 	if !ok {
-		return
+		return true
 	}
 	warnings, err := src.SetDemand(d)
 	for _, w := range warnings {
@@ -172,6 +174,7 @@ func (l *life) demand(d event.Demand) {
 	if err != nil {
 		l.Log.Error().Err(err).Msg("what the signals need is not watched in full")
 	}
+	return err == nil
 }
 
 // maxWarned bounds the sentences on what is not watched that are said, each once.

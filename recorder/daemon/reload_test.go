@@ -40,6 +40,7 @@ func TestStamp(t *testing.T) {
 		{"another time, the same size", func() error { return os.Chtimes(file, old, old.Add(1)) }, false},
 		{"a folder without files", func() error { return os.Mkdir(lists, 0o700) }, false},
 		{"a file in it", func() error { write(filepath.Join(lists, "x.txt"), "1"); return nil }, false},
+		{"a file that is neither a definition nor a list", func() error { write(filepath.Join(lists, "monitor.db-wal"), "1"); return nil }, true},
 		{"it goes", func() error { return os.Remove(filepath.Join(lists, "x.txt")) }, false},
 	}
 	files := []string{file, lists, filepath.Join(dir, "overrides.yml")}

@@ -17,7 +17,8 @@ import (
 const maxStamped = 20_000
 
 // stamp is the digest of what the files look like: their names, sizes, times and
-// who they are. It differs if one of them was changed, replaced, added or removed.
+// who they are; of a folder, of the definitions and lists in it. It differs if one of
+// them was changed, replaced, added or removed.
 func stamp(files []string) (sum [sha256.Size]byte) {
 	h := sha256.New()
 	n := 0
@@ -34,7 +35,7 @@ func stamp(files []string) (sum [sha256.Size]byte) {
 			if n++; n > maxStamped {
 				return fs.SkipAll
 			}
-			if err == nil && d.IsDir() {
+			if err == nil && (d.IsDir() || !holdsSignals(p)) {
 				return nil
 			}
 			info, err := os.Stat(p) // of what a link leads to
@@ -44,6 +45,16 @@ func stamp(files []string) (sum [sha256.Size]byte) {
 	}
 	h.Sum(sum[:0])
 	return sum
+}
+
+// holdsSignals reports whether a file in a folder can be a definition or a list. The
+// others do not count: a database that is written there would never rest.
+func holdsSignals(path string) bool {
+	switch filepath.Ext(path) {
+	case ".yml", ".yaml", ".txt":
+		return true
+	}
+	return false
 }
 
 func stampFile(w io.Writer, path string, info os.FileInfo, err error) {

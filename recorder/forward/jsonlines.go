@@ -172,12 +172,13 @@ func proof(o *object, items []event.ProofItem) {
 		o.key("text").text(p.Text)
 		o.key("event").text(strconv.FormatInt(int64(p.Event), 10))
 		o.key("record").number(int64(p.Ordinal))
-		if p.Own != "" {
+		switch {
+		case p.Own != "":
 			o.key("field").text("record." + p.Own)
-		} else {
+		case !p.Computed():
 			o.key("field").text(event.Describe(p.Field).Name)
 		}
-		if !p.Absent {
+		if !p.Absent && !p.Computed() {
 			o.key("value").text(p.Value)
 		}
 		if p.Literal != "" {

@@ -90,11 +90,14 @@ func (t *Text) match(e *event.Event, tag *event.Tag) string {
 	fmt.Fprintf(&b, "%s MATCH %s %s\n    %s\n", clock(e.Time), strings.ToUpper(severity), display.Text(name), Line(e))
 	for i := range tag.Proof {
 		p := &tag.Proof[i]
-		seen := "absent"
-		if !p.Absent {
-			seen = strconv.Quote(p.Value)
+		seen := ": absent"
+		switch {
+		case p.Computed():
+			seen = ""
+		case !p.Absent:
+			seen = ": " + strconv.Quote(p.Value)
 		}
-		fmt.Fprintf(&b, "    because %s: %s\n", display.Text(p.Text), seen)
+		fmt.Fprintf(&b, "    because %s%s\n", display.Text(p.Text), seen)
 	}
 	return b.String()
 }

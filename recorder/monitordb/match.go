@@ -171,7 +171,7 @@ func appendProof(dst []byte, proof []event.ProofItem) []byte {
 		}
 		if p.Absent {
 			dst = append(member(dst, "absent"), "true"...)
-		} else {
+		} else if !p.Computed() {
 			dst = display.AppendJSON(member(dst, "value"), cut(p.Value, event.MaxProofValue))
 		}
 		if p.Literal != "" {

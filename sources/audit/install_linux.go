@@ -25,14 +25,46 @@ import (
 
 // kernelControl speaks to the kernel over a socket of its own: replies are
 // never mixed with records.
-type kernelControl struct{ client *libaudit.AuditClient }
+type kernelControl struct {
+	client *libaudit.AuditClient
+	open   func() (*libaudit.AuditClient, error)
+}
 
 func openControl() (*kernelControl, error) {
-	client, err := libaudit.NewAuditClient(nil)
-	if err != nil {
+	k := &kernelControl{open: func() (*libaudit.AuditClient, error) { return libaudit.NewAuditClient(nil) }}
+	var err error
+	if k.client, err = k.open(); err != nil {
 		return nil, fmt.Errorf("open the audit control socket: %w", refused(err))
 	}
-	return &kernelControl{client}, nil
+	return k, nil
+}
+
+// How often the kernel is asked for what a thread of its own answers
+// (kernel/audit.c, audit_send_list_thread and audit_send_reply): a busy machine
+// runs that late, and go-libaudit waits half a second for it. Records that wait
+// meanwhile fit into the socket's buffer.
+const (
+	asksForStatus = 3
+	asksForRules  = 10
+)
+
+// ask calls f until it has an answer, up to tries times, each over a socket of its
+// own: an answer that comes late would be taken for the next one. What the kernel
+// refuses is an answer.
+func (k *kernelControl) ask(tries int, f func(*libaudit.AuditClient) error) error {
+	for {
+		err := f(k.client)
+		var refusal syscall.Errno
+		if tries--; err == nil || tries <= 0 || errors.As(err, &refusal) {
+			return err
+		}
+		fresh, openErr := k.open()
+		if openErr != nil {
+			return errors.Join(err, openErr)
+		}
+		k.client.Close()
+		k.client = fresh
+	}
 }
 
 // Close closes the socket. It never clears the role: that was taken elsewhere.
@@ -54,7 +86,11 @@ func refused(err error) error {
 }
 
 func (k *kernelControl) Status() (auditStatus, error) {
-	st, err := k.client.GetStatus()
+	var st *libaudit.AuditStatus
+	err := k.ask(asksForStatus, func(c *libaudit.AuditClient) (err error) {
+		st, err = c.GetStatus()
+		return err
+	})
 	if err != nil {
 		return auditStatus{}, fmt.Errorf("read the audit status: %w", refused(err))
 	}
@@ -65,7 +101,11 @@ func (k *kernelControl) Status() (auditStatus, error) {
 }
 
 func (k *kernelControl) Rules() ([][]byte, error) {
-	rules, err := k.client.GetRules()
+	var rules [][]byte
+	err := k.ask(asksForRules, func(c *libaudit.AuditClient) (err error) {
+		rules, err = c.GetRules()
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("list audit rules: %w", refused(err))
 	}
