@@ -13,6 +13,7 @@ import (
 	"strings"
 	"unsafe"
 
+	"seismo/internal/ascii"
 	"seismo/internal/event"
 	"seismo/signals"
 )
@@ -167,7 +168,7 @@ func (l *loop) read(e *event.Event) {
 // grows.
 func fold[T text](l *loop, v *loopValue, raw T) {
 	from := len(l.arena)
-	l.arena = appendFolded(l.arena, raw)
+	l.arena = ascii.AppendFolded(l.arena, raw)
 	b := l.arena[from:]
 	v.folded = unsafe.String(unsafe.SliceData(b), len(b))
 	switch raw := any(&raw).(type) {

@@ -12,7 +12,9 @@ import (
 	"encoding/binary"
 	"math/bits"
 
+	"seismo/internal/ascii"
 	"seismo/internal/event"
+	"seismo/internal/namedlist"
 	"seismo/signals"
 )
 
@@ -256,15 +258,15 @@ func searchText[T text](m *Matcher, c *column, v T) {
 		a := &m.p.atoms[probes[0]]
 		has := false
 		if c.typ == event.Hash {
-			has = listHasHash(m.p.lists[a.aux], v, a.cased)
+			has = namedlist.HasHash(m.p.lists[a.aux], v, a.cased)
 		} else {
-			has = listHas(m.p.lists[a.aux], v, a.cased)
+			has = namedlist.Has(m.p.lists[a.aux], v, a.cased)
 		}
 		if has {
 			f.hits.add(probes[1])
 		}
 	}
-	f.scratch = appendFolded(f.scratch[:0], v)
+	f.scratch = ascii.AppendFolded(f.scratch[:0], v)
 	c.search(x, f.scratch, &f.hits)
 }
 
@@ -290,7 +292,7 @@ func (m *Matcher) searchNumber(c *column, v int64) {
 	f, x := &m.finder, m.p.tables
 	for probes := c.probes; len(probes) >= 2; probes = probes[2:] {
 		l := m.p.lists[m.p.atoms[probes[0]].aux]
-		if c.typ == event.Identifier && l.hasIdentifier(uint64(v)) || c.typ != event.Identifier && l.hasInteger(v) {
+		if c.typ == event.Identifier && l.HasIdentifier(uint64(v)) || c.typ != event.Identifier && l.HasInteger(v) {
 			f.hits.add(probes[1])
 		}
 	}
@@ -309,7 +311,7 @@ func (m *Matcher) searchAddress(c *column, e *event.Event) {
 		return
 	}
 	for probes := c.probes; len(probes) >= 2; probes = probes[2:] {
-		if m.p.lists[m.p.atoms[probes[0]].aux].hasAddress(v) {
+		if m.p.lists[m.p.atoms[probes[0]].aux].HasAddress(v) {
 			f.hits.add(probes[1])
 		}
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"seismo/internal/event"
+	"seismo/internal/namedlist"
 	"seismo/signals"
 )
 
@@ -126,9 +127,9 @@ func (m maker) program(t *testing.T) *Program {
 		}
 	}
 	p := reload(t, b.program(t))
-	lists := map[string]*List{}
+	lists := map[string]*namedlist.List{}
 	for name, values := range map[string]string{"letters": "a\nb\n", "words": "bash\n/usr/bin/curl\n", "none": ""} {
-		l, err := ReadList(name, strings.NewReader(values))
+		l, err := namedlist.Read(name, strings.NewReader(values))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,6 +13,7 @@ import (
 
 	"seismo/internal/celenv"
 	"seismo/internal/event"
+	"seismo/internal/namedlist"
 	"seismo/signals"
 )
 
@@ -35,7 +36,9 @@ func TestCELAgreesWithCelGo(t *testing.T) {
 		}
 		b := m.events(events)
 		view := celenv.NewView()
-		view.InList = func(list string, typ event.Type, v string) bool { return list == "some" && lists["some"].has(typ, v) }
+		view.InList = func(list string, typ event.Type, v string) bool {
+			return list == "some" && lists["some"].HasValue(typ, v)
+		}
 		p, why := lowerCEL(t, text)
 		var judged *Matcher
 		if p != nil {
@@ -158,13 +161,13 @@ func lowerCEL(t *testing.T, text string) (p *Program, why string) {
 	return p, e.String()
 }
 
-func celLists(t *testing.T) map[string]*List {
+func celLists(t *testing.T) map[string]*namedlist.List {
 	t.Helper()
-	l, err := ReadList("some", strings.NewReader("a\nK\n/bin/sh\n10.0.0.0/8\n443\n-1\nMD5=d41d8cd98f00b204e9800998ecf8427e\n"))
+	l, err := namedlist.Read("some", strings.NewReader("a\nK\n/bin/sh\n10.0.0.0/8\n443\n-1\nMD5=d41d8cd98f00b204e9800998ecf8427e\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return map[string]*List{"some": l}
+	return map[string]*namedlist.List{"some": l}
 }
 
 // The search for candidates finds the signals of CEL that plain judging finds, with the

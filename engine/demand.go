@@ -95,7 +95,7 @@ func (p *Program) demandTerm(d *event.Demand, t *term) {
 			}
 		case signals.InList:
 			if l := p.lists[a.aux]; l.Len() <= maxDemandList {
-				d.Paths = l.appendValues(d.Paths, a.cased)
+				d.Paths = l.AppendValues(d.Paths, a.cased)
 			}
 		}
 	}

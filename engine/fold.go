@@ -8,52 +8,13 @@ package engine
 
 import (
 	"bytes"
-	"encoding/binary"
 	"strings"
+
+	"seismo/internal/ascii"
 )
 
 // text is a value as an event or a process holds it.
-type text interface{ []byte | string }
-
-// lower folds an ASCII letter.
-func lower(c byte) byte {
-	if c-'A' < 26 {
-		return c + ('a' - 'A')
-	}
-	return c
-}
-
-// appendFolded appends v with its ASCII letters in lower case, eight bytes at a time.
-func appendFolded[T text](dst []byte, v T) []byte {
-	from := len(dst)
-	dst = append(dst, v...)
-	b := dst[from:]
-	const ones = 0x0101010101010101
-	for ; len(b) >= 8; b = b[8:] {
-		w := binary.LittleEndian.Uint64(b)
-		low := w &^ (0x80 * ones)
-		// The high bit of a byte of atLeastA says that its low seven bits are 'A' or more,
-		// that of aboveZ that they are more than 'Z'; no sum reaches the next byte.
-		atLeastA := low + (0x80-'A')*ones
-		aboveZ := low + (0x7f-'Z')*ones
-		upper := atLeastA &^ aboveZ &^ w & (0x80 * ones)
-		binary.LittleEndian.PutUint64(b, w|upper>>2)
-	}
-	for i, c := range b {
-		b[i] = lower(c)
-	}
-	return dst
-}
-
-// isFolded reports whether s holds no upper-case ASCII letter.
-func isFolded(s string) bool {
-	for i := range len(s) {
-		if lower(s[i]) != s[i] {
-			return false
-		}
-	}
-	return true
-}
+type text = ascii.Text
 
 // matchesAt reports whether v holds lit at offset at; unless cased, v is folded
 // and lit must be. The caller has checked that v is long enough.
@@ -62,7 +23,7 @@ func matchesAt[T text](v T, at int, lit string, cased bool) bool {
 		return string(v[at:at+len(lit)]) == lit
 	}
 	for i := range len(lit) {
-		if lower(v[at+i]) != lit[i] {
+		if ascii.Lower(v[at+i]) != lit[i] {
 			return false
 		}
 	}

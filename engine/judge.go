@@ -9,6 +9,7 @@ import (
 	"net/netip"
 
 	"seismo/internal/event"
+	"seismo/internal/namedlist"
 	"seismo/internal/pattern"
 	"seismo/signals"
 )
@@ -233,9 +234,9 @@ func meets[T text](j *judge, t *term, a *atom, v T) bool {
 		return r.Match(j.subject)
 	case signals.InList:
 		if t.valueType == event.Hash {
-			return listHasHash(j.p.lists[a.aux], v, a.cased)
+			return namedlist.HasHash(j.p.lists[a.aux], v, a.cased)
 		}
-		return listHas(j.p.lists[a.aux], v, a.cased)
+		return namedlist.Has(j.p.lists[a.aux], v, a.cased)
 	case signals.Exists:
 		return true
 	}
@@ -263,7 +264,7 @@ func (j *judge) metAddress(t *term, v netip.Addr, w *witness) bool {
 			met = j.p.prefixes[a.aux].Contains(v)
 		case signals.InList:
 			j.work++
-			met = j.p.lists[a.aux].hasAddress(v)
+			met = j.p.lists[a.aux].HasAddress(v)
 		default:
 			met = meets(j, t, a, j.scratch)
 		}
@@ -298,9 +299,9 @@ func (j *judge) metNumber(t *term, v int64, w *witness) bool {
 			met = !less
 		case signals.InList:
 			if l := j.p.lists[a.aux]; t.valueType == event.Identifier {
-				met = l.hasIdentifier(uint64(v))
+				met = l.HasIdentifier(uint64(v))
 			} else {
-				met = l.hasInteger(v)
+				met = l.HasInteger(v)
 			}
 		case signals.Exists:
 			met = true

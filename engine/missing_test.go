@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"seismo/engine"
+	"seismo/internal/namedlist"
 	"seismo/signals"
 )
 
@@ -37,7 +38,7 @@ func TestMissingLists(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	places, err := engine.ReadList("places", strings.NewReader("/x\n"))
+	places, err := namedlist.Read("places", strings.NewReader("/x\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,8 +48,8 @@ func TestMissingLists(t *testing.T) {
 		want []engine.MissingList
 	}{
 		{"none is given", p, []engine.MissingList{{Signal: 0, List: "places"}, {Signal: 1, List: "ours"}}},
-		{"one is given", p.With(engine.Options{Lists: map[string]*engine.List{"places": places}}), []engine.MissingList{{Signal: 1, List: "ours"}}},
-		{"both are given", p.With(engine.Options{Lists: map[string]*engine.List{"places": places, "ours": places}}), nil},
+		{"one is given", p.With(engine.Options{Lists: map[string]*namedlist.List{"places": places}}), []engine.MissingList{{Signal: 1, List: "ours"}}},
+		{"both are given", p.With(engine.Options{Lists: map[string]*namedlist.List{"places": places, "ours": places}}), nil},
 	} {
 		if got := tt.p.MissingLists(); !reflect.DeepEqual(got, tt.want) {
 			t.Errorf("%s: MissingLists = %+v; want %+v", tt.name, got, tt.want)

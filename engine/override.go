@@ -10,6 +10,7 @@ import (
 	"sort"
 	"strings"
 
+	"seismo/internal/namedlist"
 	"seismo/signals"
 )
 
@@ -17,7 +18,7 @@ import (
 type Options struct {
 	// Lists are the named lists, by name. One that the program names and that is not
 	// among them is empty.
-	Lists map[string]*List
+	Lists map[string]*namedlist.List
 	// Overrides change signals by their id; of two for one signal the later counts.
 	// An id that no signal has is passed over, see [Program.UnknownOverrides].
 	Overrides []signals.Override

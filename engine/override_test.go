@@ -10,14 +10,15 @@ import (
 	"testing"
 
 	"seismo/internal/event"
+	"seismo/internal/namedlist"
 	"seismo/signals"
 )
 
-func listOf(t testing.TB, name, content string) *List {
+func listOf(t testing.TB, name, content string) *namedlist.List {
 	t.Helper()
-	l, err := ReadList(name, strings.NewReader(content))
+	l, err := namedlist.Read(name, strings.NewReader(content))
 	if err != nil {
-		t.Fatalf("ReadList(%s): %v", name, err)
+		t.Fatalf("namedlist.Read(%s): %v", name, err)
 	}
 	return l
 }
@@ -33,7 +34,7 @@ func TestWith(t *testing.T) {
 	low := signals.Low
 	names := listOf(t, "bad-names", "evil.so\n")
 	q := p.With(Options{
-		Lists: map[string]*List{"bad-names": names, "other": listOf(t, "other", "x")},
+		Lists: map[string]*namedlist.List{"bad-names": names, "other": listOf(t, "other", "x")},
 		Overrides: []signals.Override{{ID: strings.ToUpper(ids[1]), Disabled: true, Reason: "noise"}, {ID: ids[2], Severity: &low},
 			{ID: "99999999-9999-4999-8999-999999999999", Disabled: true}},
 	})
@@ -79,7 +80,7 @@ func TestDemandWith(t *testing.T) {
 	b.add("2", event.SetOf(event.KindDNS), ask("record.'zeta'", exists))
 	b.set.Signals[0].Suppress = []uint32{b.node(ask("network.port", exists), true), b.node(ask("record.'alpha'", exists), true), b.node(ask("file.path", equal, "/no"), true)}
 	p := b.program(t)
-	lists := map[string]*List{"paths": listOf(t, "paths", "/Home/x\n/home/y\n")}
+	lists := map[string]*namedlist.List{"paths": listOf(t, "paths", "/Home/x\n/home/y\n")}
 	tests := []struct {
 		name      string
 		overrides []signals.Override
@@ -120,15 +121,15 @@ func TestListsInMatch(t *testing.T) {
 	connect := testEvent{kind: event.KindNetwork, op: event.OpConnect, fields: map[event.Field]any{event.NetworkAddress: netip.MustParseAddr("10.9.8.7"), event.NetworkPort: 4444}}
 	tests := []struct {
 		name  string
-		lists map[string]*List
+		lists map[string]*namedlist.List
 		event testEvent
 		want  []string
 	}{
-		{"name, path and hash", map[string]*List{"names": names, "nets": nets, "hashes": hashes}, evil, []string{"1", "3", "6"}},
-		{"neither", map[string]*List{"names": names, "nets": nets, "hashes": hashes}, good, []string{"2"}},
-		{"address and port", map[string]*List{"names": names, "nets": nets}, connect, []string{"4", "5"}},
+		{"name, path and hash", map[string]*namedlist.List{"names": names, "nets": nets, "hashes": hashes}, evil, []string{"1", "3", "6"}},
+		{"neither", map[string]*namedlist.List{"names": names, "nets": nets, "hashes": hashes}, good, []string{"2"}},
+		{"address and port", map[string]*namedlist.List{"names": names, "nets": nets}, connect, []string{"4", "5"}},
 		{"lists that are missing", nil, evil, []string{"2"}},
-		{"another list", map[string]*List{"names": nets, "nets": names}, connect, nil},
+		{"another list", map[string]*namedlist.List{"names": nets, "nets": names}, connect, nil},
 	}
 	for _, tt := range tests {
 		for _, plain := range []bool{false, true} {

@@ -16,6 +16,7 @@ import (
 
 	"seismo/internal/celenv"
 	"seismo/internal/event"
+	"seismo/internal/namedlist"
 	"seismo/internal/pattern"
 	"seismo/signals"
 )
@@ -41,8 +42,8 @@ type Program struct {
 	regexes  []*pattern.Regex
 	// patternMemory is about the bytes that globs and regexes take.
 	patternMemory int
-	listNames     []string // sorted, each once
-	lists         []*List  // by listNames; those that With did not give are empty
+	listNames     []string          // sorted, each once
+	lists         []*namedlist.List // by listNames; those that With did not give are empty
 
 	// What With gave; nil where it gave nothing.
 	origin   *Program // the program as it was loaded

@@ -19,6 +19,7 @@ import (
 	"pgregory.net/rapid"
 
 	"seismo/internal/event"
+	"seismo/internal/namedlist"
 	"seismo/signals"
 )
 
@@ -131,10 +132,10 @@ func buildNaive(t tb, sigs []naiveSignal) *Program {
 	if err != nil {
 		t.Fatalf("Build: %v", err)
 	}
-	lists := map[string]*List{}
+	lists := map[string]*namedlist.List{}
 	for name, values := range randomLists {
-		if lists[name], err = ReadList(name, strings.NewReader(strings.Join(values, "\n"))); err != nil {
-			t.Fatalf("ReadList: %v", err)
+		if lists[name], err = namedlist.Read(name, strings.NewReader(strings.Join(values, "\n"))); err != nil {
+			t.Fatalf("namedlist.Read: %v", err)
 		}
 	}
 	return p.With(Options{Lists: lists})

@@ -82,5 +82,5 @@ func (j *judge) lateValue(q *event.Process, f event.Field) (celenv.Value, bool) 
 // inList reports whether value, of a field of type typ, is in the list called name.
 func (j *judge) inList(name string, typ event.Type, value string) bool {
 	i, ok := slices.BinarySearch(j.p.listNames, name)
-	return ok && j.p.lists[i].has(typ, value)
+	return ok && j.p.lists[i].HasValue(typ, value)
 }

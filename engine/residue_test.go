@@ -185,3 +185,16 @@ func TestGuardsOnEventAndProcess(t *testing.T) {
 		run(t, p.NewMatcherWith(o), steps)
 	}
 }
+
+// What an update says of a process that is not known came late for a residue too: it
+// was not true before.
+func TestResidueOnLateValuesWithoutProcess(t *testing.T) {
+	const id = "00000001-0000-4000-8000-000000000000"
+	p := compile(t, "id: "+id+"\nname: s\ncel: process.args.size() == 2\n")
+	for _, o := range []MatcherOptions{{}, {DisableSignalsTrie: true}} {
+		run(t, p.NewMatcherWith(o), []step{
+			{"two arguments", updateEvent(nil, fields{event.ProcessArgs: []string{"a", "b"}}), nil, []string{id + ": 1"}, false},
+			{"one", updateEvent(nil, fields{event.ProcessArgs: []string{"a"}}), nil, nil, false},
+		})
+	}
+}

@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"seismo/internal/event"
+	"seismo/internal/namedlist"
 	"seismo/signals"
 )
 
@@ -267,12 +268,12 @@ func (m wideMaker) build(t *testing.T, sigs []wideSignal) *Program {
 // options draws lists and overrides.
 func (m wideMaker) options(t *testing.T, sigs []wideSignal) Options {
 	t.Helper()
-	o := Options{Lists: map[string]*List{}}
+	o := Options{Lists: map[string]*namedlist.List{}}
 	for _, name := range []string{"one", "two", "some"} {
 		if m.IntN(5) == 0 {
 			continue // missing
 		}
-		l, err := ReadList(name, strings.NewReader(celPick(m.Rand, wideLists...)))
+		l, err := namedlist.Read(name, strings.NewReader(celPick(m.Rand, wideLists...)))
 		if err != nil {
 			t.Fatal(err)
 		}

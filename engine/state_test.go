@@ -112,6 +112,22 @@ func TestStateAndOtherPrograms(t *testing.T) {
 	}
 }
 
+// What had to be forgotten as memory was handed on is told with the next batch, also if
+// it was handed on again before that.
+func TestTakeOverKeepsLosses(t *testing.T) {
+	p := rememberingProgram(t)
+	narrow, next := p.NewMatcher(), p.NewMatcher()
+	narrow.latches.limits.all, narrow.late.limits.processes = 1, 1
+	narrow.TakeOver(remembering(p))
+	latches, late := narrow.latches.evicted.count, narrow.late.evicted.count
+	next.TakeOver(narrow)
+	b := event.NewBatch(1)
+	next.Match(b)
+	if latches == 0 || late == 0 || len(b.Losses) != 2 || b.Losses[0].Count != latches || b.Losses[1].Count != late {
+		t.Errorf("Losses = %+v, want %d latches and the late values of %d processes", b.Losses, latches, late)
+	}
+}
+
 // sealed returns b with the checksum that belongs to it.
 func sealed(b []byte) []byte {
 	return binary.LittleEndian.AppendUint32(bytes.Clone(b), crc32.Checksum(b, castagnoli))

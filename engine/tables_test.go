@@ -12,6 +12,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"seismo/internal/ascii"
 	"seismo/internal/event"
 	"seismo/signals"
 )
@@ -117,8 +118,8 @@ func TestAppendFolded(t *testing.T) {
 	for c := range 256 {
 		for n := range 20 {
 			in := bytes.Repeat([]byte{byte(c)}, n)
-			if got, want := appendFolded([]byte("X"), in), "X"+asciiLower(string(in)); string(got) != want {
-				t.Errorf("appendFolded(X, %q) = %q, want %q", in, got, want)
+			if got, want := ascii.AppendFolded([]byte("X"), in), "X"+asciiLower(string(in)); string(got) != want {
+				t.Errorf("ascii.AppendFolded(X, %q) = %q, want %q", in, got, want)
 			}
 		}
 	}

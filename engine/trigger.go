@@ -10,6 +10,7 @@ import (
 	"encoding/binary"
 	"slices"
 
+	"seismo/internal/ascii"
 	"seismo/internal/event"
 	"seismo/internal/pattern"
 	"seismo/signals"
@@ -61,7 +62,7 @@ func (p *Program) triggersOf(ref uint32) (all []trigger, price float64) {
 
 // textTriggers calls on with what an atom on a text needs.
 func (p *Program) textTriggers(a *atom, typ event.Type, on func(anchor, ...string)) {
-	lit := foldedString(a.literal)
+	lit := ascii.Fold(a.literal)
 	switch a.cond {
 	case signals.Is:
 		on(anchorIs, lit)
@@ -78,7 +79,7 @@ func (p *Program) textTriggers(a *atom, typ event.Type, on func(anchor, ...strin
 		begins, ends, contains := g.Needs()
 		best, bestAt, price := "", anchorContains, 1.0
 		consider := func(at anchor, s string) {
-			s = foldedString(s)
+			s = ascii.Fold(s)
 			if s == "" || at == anchorContains && len(s) < gramSize {
 				return
 			}
@@ -101,7 +102,7 @@ func (p *Program) textTriggers(a *atom, typ event.Type, on func(anchor, ...strin
 		}
 		needs := make([]string, 0, len(r.Needs()))
 		for _, s := range r.Needs() {
-			needs = append(needs, foldedString(s))
+			needs = append(needs, ascii.Fold(s))
 		}
 		if !slices.ContainsFunc(needs, func(s string) bool { return len(s) < gramSize }) {
 			on(anchorContains, needs...)

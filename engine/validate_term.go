@@ -10,7 +10,9 @@ import (
 	"net/netip"
 	"slices"
 
+	"seismo/internal/ascii"
 	"seismo/internal/event"
+	"seismo/internal/namedlist"
 	"seismo/internal/pattern"
 	"seismo/signals"
 )
@@ -58,9 +60,9 @@ func (p *Program) prepareAtoms() {
 	names = p.residueLists(names)
 	slices.Sort(names)
 	p.listNames = slices.Compact(names)
-	p.lists = make([]*List, len(p.listNames))
+	p.lists = make([]*namedlist.List, len(p.listNames))
 	for i, name := range p.listNames {
-		p.lists[i] = &List{name: name}
+		p.lists[i] = namedlist.Empty(name)
 	}
 	p.prefixes = make([]netip.Prefix, 0, prefixes)
 	p.patternMemory = 0
@@ -116,7 +118,7 @@ func checkAtom(a *atom, typ event.Type) string {
 		return fmt.Sprintf("literal %.80q on type %s", a.literal, typ)
 	case !compares && a.number != 0:
 		return fmt.Sprintf("number %d on type %s", a.number, typ)
-	case folds && !a.cased && !isFolded(a.literal):
+	case folds && !a.cased && !ascii.IsFolded(a.literal):
 		return fmt.Sprintf("literal %.80q has upper-case letters but is not cased", a.literal)
 	}
 	return ""
@@ -153,7 +155,7 @@ func (p *Program) parseAtom(a *atom, typ event.Type) string {
 		a.aux = uint32(len(p.regexes))
 		p.regexes = append(p.regexes, r)
 	case a.cond == signals.InList:
-		if !ValidListName(a.literal) {
+		if !namedlist.ValidName(a.literal) {
 			return fmt.Sprintf("%.80q is no name of a list", a.literal)
 		}
 		at, _ := slices.BinarySearch(p.listNames, a.literal)

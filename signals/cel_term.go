@@ -20,6 +20,7 @@ import (
 	"github.com/google/cel-go/common/types/ref"
 	"github.com/google/cel-go/common/types/traits"
 
+	"seismo/internal/ascii"
 	"seismo/internal/celenv"
 	"seismo/internal/event"
 	"seismo/internal/pattern"
@@ -305,10 +306,10 @@ func (b *termBuilder) exact(cond Condition, value ref.Val) bool {
 			return false
 		}
 		b.cased = false
-		if s.fold == fnLower && lit != foldASCII(lit) || s.fold == fnUpper && strings.ContainsFunc(lit, func(r rune) bool { return 'a' <= r && r <= 'z' }) {
+		if s.fold == fnLower && lit != ascii.Fold(lit) || s.fold == fnUpper && strings.ContainsFunc(lit, func(r rune) bool { return 'a' <= r && r <= 'z' }) {
 			return true // never met
 		}
-		lit = foldASCII(lit)
+		lit = ascii.Fold(lit)
 		if s.typ() == event.Address {
 			return false // nobody folds addresses
 		}
@@ -336,7 +337,7 @@ func (b *termBuilder) address(lit string) bool {
 			return true // no address is written so
 		}
 		v.Address = lit
-	} else if lit != foldASCII(lit) {
+	} else if lit != ascii.Fold(lit) {
 		return true
 	}
 	b.values = append(b.values, v)
@@ -349,7 +350,7 @@ func (b *termBuilder) folded(function string, value ref.Val) bool {
 	if !ok || !b.literal(string(text)) {
 		return false
 	}
-	lit := foldASCII(string(text))
+	lit := ascii.Fold(string(text))
 	b.cond = map[string]Condition{celenv.FnIEquals: Is, celenv.FnIContains: Contains,
 		celenv.FnIStartsWith: BeginsWith, celenv.FnIEndsWith: EndsWith}[function]
 	if b.subject.typ() == event.Address {
@@ -380,7 +381,7 @@ func (b *termBuilder) special(function, arg string) bool {
 		if b.cond = Glob; function == celenv.FnPathGlob {
 			b.cond = PathGlob
 		}
-		v.Text = foldASCII(arg)
+		v.Text = ascii.Fold(arg)
 		if !onText || b.cond == PathGlob && !slices.Contains(conditionsOf(typ), PathGlob) {
 			return false
 		}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"seismo/internal/ascii"
 	"seismo/internal/event"
 )
 
@@ -102,7 +103,7 @@ func gram(s string) int { return (int(s[0])<<5 ^ int(s[1])) & (1<<10 - 1) }
 func (c *cover) key(a Atom) coverKey {
 	k := coverKey{a.Cond, a.Cased, a.Literal, a.Number}
 	if c.loose {
-		k.cased, k.literal = false, foldASCII(a.Literal)
+		k.cased, k.literal = false, ascii.Fold(a.Literal)
 	}
 	return k
 }
@@ -152,7 +153,7 @@ func (c *cover) implied(a Atom, self *owner) (owner, bool) {
 			}
 		}
 	}
-	if by, ok := c.text(a, false, foldASCII(a.Literal), accept); ok || c.loose {
+	if by, ok := c.text(a, false, ascii.Fold(a.Literal), accept); ok || c.loose {
 		return by, ok
 	}
 	// A comparison in which case counts is implied by one in which it does, or where

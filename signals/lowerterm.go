@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"seismo/internal/ascii"
 	"seismo/internal/event"
 )
 
@@ -110,7 +111,7 @@ func appendAtoms(atoms []Atom, t *TermExpr) []Atom {
 		case t.Cased:
 			a.Literal = v.Text
 		default:
-			a.Literal = foldASCII(v.Text)
+			a.Literal = ascii.Fold(v.Text)
 		}
 		switch {
 		case len(t.Values) < manyAtoms:
@@ -128,23 +129,6 @@ func appendAtoms(atoms []Atom, t *TermExpr) []Atom {
 		atoms = append(atoms, a)
 	}
 	return atoms
-}
-
-// foldASCII returns s with the ASCII letters in lower case and every other byte
-// as it is.
-func foldASCII(s string) string {
-	for i := range len(s) {
-		if c := s[i]; 'A' <= c && c <= 'Z' {
-			b := []byte(s)
-			for k := i; k < len(b); k++ {
-				if c := b[k]; 'A' <= c && c <= 'Z' {
-					b[k] = c + 'a' - 'A'
-				}
-			}
-			return string(b)
-		}
-	}
-	return s
 }
 
 // canonicalTerm returns the form whose SHA-256 begins with the term's id (64

@@ -14,6 +14,7 @@ import (
 
 	"seismo/engine"
 	"seismo/internal/display"
+	"seismo/internal/namedlist"
 	"seismo/recorder/daemon"
 	"seismo/signals"
 )
@@ -80,7 +81,7 @@ func (s signalSource) completeFrom(cmd *cobra.Command, base *engine.Program, fro
 			return nil, fail(exitUsage, "--lists %s: no folder is there", s.lists)
 		}
 	}
-	lists, err := engine.LoadLists(dir)
+	lists, err := namedlist.Load(dir)
 	if err != nil {
 		return nil, err
 	}

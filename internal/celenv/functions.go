@@ -14,6 +14,8 @@ import (
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
 	"github.com/google/cel-go/common/types/traits"
+
+	"seismo/internal/ascii"
 )
 
 // The names of our functions.
@@ -34,10 +36,10 @@ const (
 
 // foldedTests are the comparisons that do not regard the case of ASCII letters.
 var foldedTests = map[string]func(s, arg string) bool{
-	FnIEquals:     foldEqual,
+	FnIEquals:     ascii.Equal[string, string],
 	FnIContains:   foldContains,
-	FnIStartsWith: func(s, p string) bool { return len(s) >= len(p) && foldEqual(s[:len(p)], p) },
-	FnIEndsWith:   func(s, p string) bool { return len(s) >= len(p) && foldEqual(s[len(s)-len(p):], p) },
+	FnIStartsWith: func(s, p string) bool { return len(s) >= len(p) && ascii.Equal(s[:len(p)], p) },
+	FnIEndsWith:   func(s, p string) bool { return len(s) >= len(p) && ascii.Equal(s[len(s)-len(p):], p) },
 }
 
 // constantArgument names the functions whose last argument must be a literal.
@@ -106,34 +108,14 @@ func anyText(subject ref.Val, test func(string) bool) ref.Val {
 	return types.MaybeNoSuchOverloadErr(subject)
 }
 
-// lower folds an ASCII letter; every other byte stands for itself.
-func lower(c byte) byte {
-	if c-'A' < 26 {
-		return c + 'a' - 'A'
-	}
-	return c
-}
-
-func foldEqual(a, b string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range len(a) {
-		if lower(a[i]) != lower(b[i]) {
-			return false
-		}
-	}
-	return true
-}
-
 func foldContains(s, part string) bool {
 	if part == "" {
 		return true
 	}
 	// The first byte is looked for in both cases; the rest is compared there.
-	first := lower(part[0])
+	first := ascii.Lower(part[0])
 	for at := 0; at+len(part) <= len(s); at++ {
-		if lower(s[at]) == first && foldEqual(s[at:at+len(part)], part) {
+		if ascii.Lower(s[at]) == first && ascii.Equal(s[at:at+len(part)], part) {
 			return true
 		}
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/google/cel-go/common/types"
 
 	"seismo/internal/event"
+	"seismo/internal/namedlist"
 	"seismo/internal/pattern"
 )
 
@@ -194,7 +195,7 @@ func checkConstant(function, arg string) (message, hint string) {
 			return fmt.Sprintf("an own name has 1 to %d bytes, this one has %d", maxOwnName, len(arg)), ""
 		}
 	case FnInList:
-		if !ValidListName(arg) {
+		if !namedlist.ValidName(arg) {
 			return fmt.Sprintf("%.80q is no name of a list", arg), "a list is called by a-z, 0-9, - and _, at most 64 of them: the name of its file without .txt"
 		}
 	case FnMatches:
@@ -243,14 +244,6 @@ func patternError(err error) (message, hint string) {
 		hint = p.Hint
 	}
 	return err.Error(), hint
-}
-
-// ValidListName reports whether a list can be called s.
-func ValidListName(s string) bool {
-	if s == "" || len(s) > 64 || s[0] == '-' || s[0] == '_' {
-		return false
-	}
-	return strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-_") == ""
 }
 
 // zoned reports whether c reads a part of a time in a time zone.

@@ -4,6 +4,8 @@
 
 package pattern
 
+import "seismo/internal/ascii"
+
 // Glob is a pattern that the whole of a value must match:
 //
 //   - any bytes, also none; in a path glob none that is / or \
@@ -59,7 +61,7 @@ func ParseGlob(text string, path, cased bool) (*Glob, error) {
 		return nil, err
 	}
 	if !cased {
-		text = fold(text)
+		text = ascii.Fold(text)
 	}
 	items, stars, err := scanGlob(text, path)
 	if err != nil {
@@ -123,7 +125,7 @@ func (g *Glob) compile(items []item, stars []star, path, cased bool) {
 	}
 	if !cased {
 		for c := byte('A'); c <= 'Z'; c++ {
-			g.class[c] = g.class[lower(c)]
+			g.class[c] = g.class[ascii.Lower(c)]
 		}
 	}
 	g.moves = make([]move, (len(classes)+1)*g.words)
@@ -172,7 +174,7 @@ func (g *Glob) literals(items []item, stars []star) {
 			from = i + 1
 			continue
 		}
-		run = append(run, lower(it.char))
+		run = append(run, ascii.Lower(it.char))
 	}
 	flush(len(items))
 }
@@ -202,7 +204,7 @@ func matchGlob[T []byte | string](g *Glob, v T) bool {
 	// Cheaper than the automaton where the pattern begins with a star.
 	tail := v[len(v)-len(g.ends):]
 	for i := range len(tail) {
-		if lower(tail[i]) != g.ends[i] {
+		if ascii.Lower(tail[i]) != g.ends[i] {
 			return false
 		}
 	}

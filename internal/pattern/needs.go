@@ -10,6 +10,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"seismo/internal/ascii"
 )
 
 // The bounds of what is known of a part of an expression.
@@ -135,7 +137,7 @@ func literalTexts(rs []rune) []string {
 	if slices.Contains(rs, utf8.RuneError) {
 		return nil
 	}
-	return []string{fold(string(rs))}
+	return []string{ascii.Fold(string(rs))}
 }
 
 // characters returns the characters of a class, folded; nil if they are many, or
@@ -151,7 +153,7 @@ func characters(ranges []rune) []string {
 	var out []string
 	for i := 0; i < len(ranges); i += 2 {
 		for r := ranges[i]; r <= ranges[i+1]; r++ {
-			out = union(out, []string{fold(string(r))})
+			out = union(out, []string{ascii.Fold(string(r))})
 		}
 	}
 	if len(out) > maxChoice {

@@ -58,21 +58,3 @@ func checkLength(text string) *Error {
 	}
 	return nil
 }
-
-// lower returns c, an ASCII capital as its small letter.
-func lower(c byte) byte {
-	if 'A' <= c && c <= 'Z' {
-		return c + 'a' - 'A'
-	}
-	return c
-}
-
-// fold returns s with the ASCII letters in lower case and every other byte as it
-// is.
-func fold(s string) string {
-	b := []byte(s)
-	for i, c := range b {
-		b[i] = lower(c)
-	}
-	return string(b)
-}

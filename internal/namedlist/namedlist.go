@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// This file holds named lists: many values that signals refer to by one name, in
-// files of their own. They are no part of signals.bin; Program.With gives them to a
-// program. How a list is read is in listread.go.
-
-package engine
+// Package namedlist holds named lists: many values that signals refer to by one
+// name, in files of their own. They are no part of signals.bin: a program is given
+// them when it has been loaded, and can be given others. This file holds a list and
+// what is asked of it; read.go reads one.
+package namedlist
 
 import (
 	"hash/maphash"
@@ -13,15 +13,16 @@ import (
 	"slices"
 	"strconv"
 
+	"seismo/internal/ascii"
 	"seismo/internal/event"
 )
 
 // The limits of a named list.
 const (
-	maxListValues = 1_000_000
-	maxListValue  = 1024      // bytes
-	maxListFile   = 128 << 20 // bytes
-	maxListName   = 64        // bytes
+	maxValues = 1_000_000
+	maxValue  = 1024      // bytes
+	maxFile   = 128 << 20 // bytes
+	maxName   = 64        // bytes
 )
 
 // List is a named list. It never changes, and any number of goroutines may share it.
@@ -38,10 +39,10 @@ type List struct {
 	// seed is random: who writes a list must not be able to make its values collide.
 	table   []uint32
 	seed    maphash.Seed
-	lengths [maxListValue/64 + 1]uint64 // a bit for each length that a value has
-	numbers []int64                     // sorted
-	large   []uint64                    // sorted; numbers above those of an int64
-	ip4     []prefixes4                 // by falling number of bits
+	lengths [maxValue/64 + 1]uint64 // a bit for each length that a value has
+	numbers []int64                 // sorted
+	large   []uint64                // sorted; numbers above those of an int64
+	ip4     []prefixes4             // by falling number of bits
 	ip6     []prefixes6
 }
 
@@ -60,17 +61,20 @@ type prefixes6 struct {
 // address6 is an IPv6 address, in an order that is that of its numbers.
 type address6 struct{ high, low uint64 }
 
-// ValidListName reports whether name is that of a list: 1 to 64 of the characters
+// ValidName reports whether name is that of a list: 1 to 64 of the characters
 // a-z, 0-9, - and _, the first a letter or a digit.
-func ValidListName(name string) bool {
+func ValidName(name string) bool {
 	for i := range len(name) {
 		c := name[i]
 		if !('a' <= c && c <= 'z' || '0' <= c && c <= '9' || i > 0 && (c == '-' || c == '_')) {
 			return false
 		}
 	}
-	return 0 < len(name) && len(name) <= maxListName
+	return 0 < len(name) && len(name) <= maxName
 }
+
+// Empty returns a list called name that has no values.
+func Empty(name string) *List { return &List{name: name} }
 
 // Name returns the name of l.
 func (l *List) Name() string { return l.name }
@@ -87,76 +91,53 @@ func (l *List) value(i uint32) []byte {
 	return l.bytes[from:l.ends[i]]
 }
 
-// appendValues appends the values of l; unless cased, with ASCII letters folded.
-func (l *List) appendValues(to []string, cased bool) []string {
+// AppendValues appends the values of l; unless cased, with ASCII letters folded.
+func (l *List) AppendValues(to []string, cased bool) []string {
 	for i := range l.ends {
 		v := string(l.value(uint32(i)))
 		if !cased {
-			v = foldedString(v)
+			v = ascii.Fold(v)
 		}
 		to = append(to, v)
 	}
 	return to
 }
 
-// foldedString returns s with ASCII letters in lower case.
-func foldedString(s string) string {
-	if isFolded(s) {
-		return s
-	}
-	b := []byte(s)
-	for i, c := range b {
-		b[i] = lower(c)
-	}
-	return string(b)
-}
-
-// listHash returns the hash of v, which has at most maxListValue bytes, with ASCII
+// hash returns the hash of v, which has at most maxValue bytes, with ASCII
 // letters folded.
-func listHash[T text](seed maphash.Seed, v T) uint64 {
-	var folded [maxListValue]byte
+func hash[T ascii.Text](seed maphash.Seed, v T) uint64 {
+	var folded [maxValue]byte
 	for i := range len(v) {
-		folded[i] = lower(v[i])
+		folded[i] = ascii.Lower(v[i])
 	}
 	return maphash.Bytes(seed, folded[:len(v)])
 }
 
-// listHas reports whether v is a value of l, with ASCII letters folded unless cased.
+// Has reports whether v is a value of l, with ASCII letters folded unless cased.
 // It allocates nothing.
-func listHas[T text](l *List, v T, cased bool) bool {
-	if len(v) > maxListValue || l.lengths[len(v)/64]&(1<<(len(v)%64)) == 0 {
+func Has[T ascii.Text](l *List, v T, cased bool) bool {
+	if len(v) > maxValue || l.lengths[len(v)/64]&(1<<(len(v)%64)) == 0 {
 		return false
 	}
 	mask := uint64(len(l.table) - 1)
-	for at := listHash(l.seed, v) & mask; l.table[at] != 0; at = (at + 1) & mask {
+	for at := hash(l.seed, v) & mask; l.table[at] != 0; at = (at + 1) & mask {
 		w := l.value(l.table[at] - 1)
-		if len(w) == len(v) && (cased && string(v) == string(w) || !cased && equalFolded(v, w)) {
+		if len(w) == len(v) && (cased && string(v) == string(w) || !cased && ascii.Equal(v, w)) {
 			return true
 		}
 	}
 	return false
 }
 
-// equalFolded reports whether v and w, which are of one length, differ in the case
-// of ASCII letters at most.
-func equalFolded[T text](v T, w []byte) bool {
-	for i := range len(w) {
-		if lower(v[i]) != lower(w[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-// listHasHash reports whether v, an element of a hash field, is a value of l, which
+// HasHash reports whether v, an element of a hash field, is a value of l, which
 // may hold it as NAME=hex or as bare hex.
-func listHasHash[T text](l *List, v T, cased bool) bool {
-	if listHas(l, v, cased) {
+func HasHash[T ascii.Text](l *List, v T, cased bool) bool {
+	if Has(l, v, cased) {
 		return true
 	}
 	for i := range min(len(v), len("SHA256")+1) {
 		if v[i] == '=' {
-			return len(v)-i-1 == hashDigits(v[:i]) && listHas(l, v[i+1:], cased)
+			return len(v)-i-1 == hashDigits(v[:i]) && Has(l, v[i+1:], cased)
 		}
 	}
 	return false
@@ -164,55 +145,55 @@ func listHasHash[T text](l *List, v T, cased bool) bool {
 
 // hashDigits returns the number of hex digits of the hash called name, 0 if it is
 // not known.
-func hashDigits[T text](name T) int {
+func hashDigits[T ascii.Text](name T) int {
 	switch {
-	case is(name, "md5", false):
+	case ascii.Equal(name, "md5"):
 		return 32
-	case is(name, "sha1", false):
+	case ascii.Equal(name, "sha1"):
 		return 40
-	case is(name, "sha256", false):
+	case ascii.Equal(name, "sha256"):
 		return 64
 	}
 	return 0
 }
 
-// hasInteger reports whether n is a value of l.
-func (l *List) hasInteger(n int64) bool {
+// HasInteger reports whether n is a value of l.
+func (l *List) HasInteger(n int64) bool {
 	_, ok := slices.BinarySearch(l.numbers, n)
 	return ok
 }
 
-// hasIdentifier reports whether n, a number without sign, is a value of l.
-func (l *List) hasIdentifier(n uint64) bool {
+// HasIdentifier reports whether n, a number without sign, is a value of l.
+func (l *List) HasIdentifier(n uint64) bool {
 	if bits.Len64(n) < 64 {
-		return l.hasInteger(int64(n))
+		return l.HasInteger(int64(n))
 	}
 	_, ok := slices.BinarySearch(l.large, n)
 	return ok
 }
 
-// has reports whether value, the text of a value of a field of type typ, is in l.
+// HasValue reports whether value, the text of a value of a field of type typ, is in l.
 // Text is compared with ASCII letters folded.
-func (l *List) has(typ event.Type, value string) bool {
+func (l *List) HasValue(typ event.Type, value string) bool {
 	switch typ {
 	case event.Hash:
-		return listHasHash(l, value, false)
+		return HasHash(l, value, false)
 	case event.Address:
 		a, err := netip.ParseAddr(value)
-		return err == nil && l.hasAddress(a)
+		return err == nil && l.HasAddress(a)
 	case event.Integer:
 		n, err := strconv.ParseInt(value, 10, 64)
-		return err == nil && l.hasInteger(n)
+		return err == nil && l.HasInteger(n)
 	case event.Identifier:
 		n, err := strconv.ParseUint(value, 10, 64)
-		return err == nil && l.hasIdentifier(n)
+		return err == nil && l.HasIdentifier(n)
 	}
-	return listHas(l, value, false)
+	return Has(l, value, false)
 }
 
-// hasAddress reports whether a is a value of l or lies in a prefix of it. An IPv4
+// HasAddress reports whether a is a value of l or lies in a prefix of it. An IPv4
 // address in IPv6 form is the IPv4 address; a zone does not count.
-func (l *List) hasAddress(a netip.Addr) bool {
+func (l *List) HasAddress(a netip.Addr) bool {
 	if a = a.Unmap(); a.Is4() {
 		n := number4(a)
 		for _, p := range l.ip4 {

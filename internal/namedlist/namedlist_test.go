@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package engine
+package namedlist
 
 import (
 	"bytes"
@@ -18,8 +18,18 @@ import (
 
 	"pgregory.net/rapid"
 
+	"seismo/internal/ascii"
 	"seismo/internal/event"
 )
+
+func listOf(t testing.TB, name, content string) *List {
+	t.Helper()
+	l, err := Read(name, strings.NewReader(content))
+	if err != nil {
+		t.Fatalf("Read(%s): %v", name, err)
+	}
+	return l
+}
 
 func TestListHas(t *testing.T) {
 	sum := strings.Repeat("0123456789abcdef", 4)
@@ -37,11 +47,11 @@ func TestListHas(t *testing.T) {
 		{"\xff\x00", true, true}, {"\xff", false, false}, {"22", true, true}, {strings.Repeat("x", 2000), false, false},
 	}
 	for _, tt := range text {
-		if got, gotBytes := listHas(l, tt.value, false), listHas(l, []byte(tt.value), false); got != tt.want || gotBytes != tt.want {
-			t.Errorf("listHas(%q, folded) = %v, of bytes %v; want %v", tt.value, got, gotBytes, tt.want)
+		if got, gotBytes := Has(l, tt.value, false), Has(l, []byte(tt.value), false); got != tt.want || gotBytes != tt.want {
+			t.Errorf("Has(%q, folded) = %v, of bytes %v; want %v", tt.value, got, gotBytes, tt.want)
 		}
-		if got := listHas(l, tt.value, true); got != tt.cased {
-			t.Errorf("listHas(%q, cased) = %v, want %v", tt.value, got, tt.cased)
+		if got := Has(l, tt.value, true); got != tt.cased {
+			t.Errorf("Has(%q, cased) = %v, want %v", tt.value, got, tt.cased)
 		}
 	}
 	typed := []struct {
@@ -61,12 +71,12 @@ func TestListHas(t *testing.T) {
 		{event.String, "EVIL.exe", true}, {event.String, "10.0.0.1", false}, {event.List, "evil.exe", true},
 	}
 	for _, tt := range typed {
-		if got := l.has(tt.typ, tt.value); got != tt.want {
+		if got := l.HasValue(tt.typ, tt.value); got != tt.want {
 			t.Errorf("has(%s, %q) = %v, want %v", tt.typ, tt.value, got, tt.want)
 		}
 	}
 	empty := &List{name: "empty"}
-	if listHas(empty, "", false) || empty.hasInteger(0) || empty.hasIdentifier(math.MaxUint64) || empty.hasAddress(netip.IPv4Unspecified()) {
+	if Has(empty, "", false) || empty.HasInteger(0) || empty.HasIdentifier(math.MaxUint64) || empty.HasAddress(netip.IPv4Unspecified()) {
 		t.Errorf("an empty list has a value")
 	}
 }
@@ -79,19 +89,19 @@ func TestReadListRefuses(t *testing.T) {
 		{"name of 65 bytes", strings.Repeat("a", 65), "", "at most 64"},
 		{"long value", "x", "a\n#\n" + strings.Repeat("b", 1025), "line 3: a value of 1025 bytes"},
 		{"long comment", "x", "a\n#" + strings.Repeat("b", 70_000) + "\n", "line 2 has more than 65536 bytes"},
-		{"a value too many", "x", strings.Repeat("1\n", maxListValues+1), "line 1000001: more than 1000000 values"},
+		{"a value too many", "x", strings.Repeat("1\n", maxValues+1), "line 1000001: more than 1000000 values"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			l, err := ReadList(tt.list, strings.NewReader(tt.content))
+			l, err := Read(tt.list, strings.NewReader(tt.content))
 			if l != nil || !errors.Is(err, ErrList) || !strings.Contains(fmt.Sprint(err), tt.want) {
-				t.Errorf("ReadList = %v, %v; want %v naming %q", l, err, ErrList, tt.want)
+				t.Errorf("Read = %v, %v; want %v naming %q", l, err, ErrList, tt.want)
 			}
 		})
 	}
 	broken := errors.New("broken")
-	if _, err := ReadList("x", readerOf(func([]byte) (int, error) { return 0, broken })); !errors.Is(err, broken) {
-		t.Errorf("ReadList of a broken reader: %v", err)
+	if _, err := Read("x", readerOf(func([]byte) (int, error) { return 0, broken })); !errors.Is(err, broken) {
+		t.Errorf("Read of a broken reader: %v", err)
 	}
 }
 
@@ -107,8 +117,8 @@ func TestLoadLists(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got, err := LoadLists(filepath.Join(dir, "none")); err != nil || len(got) != 0 {
-		t.Errorf("LoadLists without the directory = %v, %v; want no lists", got, err)
+	if got, err := Load(filepath.Join(dir, "none")); err != nil || len(got) != 0 {
+		t.Errorf("Load without the directory = %v, %v; want no lists", got, err)
 	}
 	write("bad-names.txt", "x\ny\n")
 	write("README.md", "about")
@@ -116,22 +126,22 @@ func TestLoadLists(t *testing.T) {
 	if err := os.Symlink("bad-names.txt", filepath.Join(dir, "link.txt")); err != nil {
 		t.Skipf("no symbolic links here: %v", err)
 	}
-	got, err := LoadLists(dir)
+	got, err := Load(dir)
 	if err != nil || len(got) != 2 || got["bad-names"].Len() != 2 || got["link"].Name() != "link" {
-		t.Errorf("LoadLists = %v, %v; want bad-names and link", got, err)
+		t.Errorf("Load = %v, %v; want bad-names and link", got, err)
 	}
 	write("Upper.txt", "")
 	write("long.txt", strings.Repeat("x", 2000))
 	write("huge.txt", "")
-	if err := os.Truncate(filepath.Join(dir, "huge.txt"), maxListFile+1); err != nil {
+	if err := os.Truncate(filepath.Join(dir, "huge.txt"), maxFile+1); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Mkdir(filepath.Join(dir, "folder.txt"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	got, err = LoadLists(dir)
+	got, err = Load(dir)
 	if len(got) != 2 || !errors.Is(err, ErrList) {
-		t.Fatalf("LoadLists = %v, %v; want two lists and an error", got, err)
+		t.Fatalf("Load = %v, %v; want two lists and an error", got, err)
 	}
 	for _, want := range []string{"Upper.txt", "long.txt: line 1: a value of 2000 bytes", "huge.txt", "folder.txt: not a regular file"} {
 		if !strings.Contains(err.Error(), want) {
@@ -145,15 +155,15 @@ func TestListAgreesWithSearch(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		value := rapid.StringMatching(`[aAbB.:/1-]{1,4}|[12]?[0-9]{1,2}\.1\.0\.[0-9](/(8|24|31))?`)
 		values := rapid.SliceOfN(value, 0, 30).Draw(t, "values")
-		l, err := ReadList("x", strings.NewReader(strings.Join(values, "\n")))
+		l, err := Read("x", strings.NewReader(strings.Join(values, "\n")))
 		if err != nil {
-			t.Fatalf("ReadList: %v", err)
+			t.Fatalf("Read: %v", err)
 		}
 		v := value.Draw(t, "value")
-		if want := slices.Contains(values, v); listHas(l, v, true) != want {
+		if want := slices.Contains(values, v); Has(l, v, true) != want {
 			t.Errorf("%q cased in %q = %v, want %v", v, values, !want, want)
 		}
-		if want := slices.ContainsFunc(values, func(w string) bool { return asciiLower(w) == asciiLower(v) }); listHas(l, v, false) != want {
+		if want := slices.ContainsFunc(values, func(w string) bool { return ascii.Fold(w) == ascii.Fold(v) }); Has(l, v, false) != want {
 			t.Errorf("%q folded in %q = %v, want %v", v, values, !want, want)
 		}
 		a, err := netip.ParseAddr(v)
@@ -164,7 +174,7 @@ func TestListAgreesWithSearch(t *testing.T) {
 			p, err := netip.ParsePrefix(w)
 			return w == a.String() || err == nil && p.Contains(a)
 		})
-		if l.hasAddress(a) != want {
+		if l.HasAddress(a) != want {
 			t.Errorf("address %s in %q = %v, want %v", a, values, !want, want)
 		}
 	})
@@ -185,7 +195,7 @@ func TestListMemory(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	l, err := ReadList("hashes", bytes.NewReader(content))
+	l, err := Read("hashes", bytes.NewReader(content))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,10 +205,10 @@ func TestListMemory(t *testing.T) {
 		t.Errorf("a list of %d hashes takes %d bytes, want at most 12 MB", l.Len(), used)
 	}
 	value := []byte("SHA256=" + string(content[65*77_777:65*77_777+64]))
-	if !listHasHash(l, value, false) {
+	if !HasHash(l, value, false) {
 		t.Errorf("%s is not in the list", value)
 	}
-	if n := testing.AllocsPerRun(100, func() { listHasHash(l, value, false); l.hasAddress(netip.IPv6LinkLocalAllNodes()) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { HasHash(l, value, false); l.HasAddress(netip.IPv6LinkLocalAllNodes()) }); n != 0 {
 		t.Errorf("asking allocates %v times", n)
 	}
 	runtime.KeepAlive(content)
@@ -209,7 +219,7 @@ func BenchmarkReadList(b *testing.B) {
 	b.ReportAllocs()
 	b.SetBytes(int64(len(content)))
 	for b.Loop() {
-		if _, err := ReadList("hashes", bytes.NewReader(content)); err != nil {
+		if _, err := Read("hashes", bytes.NewReader(content)); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -217,7 +227,7 @@ func BenchmarkReadList(b *testing.B) {
 
 // BenchmarkListHas asks for hashes of which one in 100 is listed.
 func BenchmarkListHas(b *testing.B) {
-	l, err := ReadList("hashes", bytes.NewReader(hashList(100_000)))
+	l, err := Read("hashes", bytes.NewReader(hashList(100_000)))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -229,7 +239,7 @@ func BenchmarkListHas(b *testing.B) {
 	}
 	n := 0
 	for b.Loop() {
-		listHas(l, values[n%len(values)], false)
+		Has(l, values[n%len(values)], false)
 		n++
 	}
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// This file reads named lists. What is asked of them is in list.go.
+// This file reads named lists. What is asked of them is in namedlist.go.
 
-package engine
+package namedlist
 
 import (
 	"bufio"
@@ -19,25 +19,27 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"seismo/internal/ascii"
 )
 
-// listSuffix ends the name of a list's file.
-const listSuffix = ".txt"
+// suffix ends the name of a list's file.
+const suffix = ".txt"
 
-// maxListLine bounds a line of a list's file, a comment too.
-const maxListLine = 64 << 10
+// maxLine bounds a line of a list's file, a comment too.
+const maxLine = 64 << 10
 
 // ErrList says that a file is no named list, or that the list is too large.
 var ErrList = errors.New("not a named list")
 
-// LoadLists reads the lists in dir, by name: that of the list called x is x.txt.
+// Load reads the lists in dir, by name: that of the list called x is x.txt.
 // Without the directory there are none. What is called otherwise is left alone. A
 // symbolic link is followed, as it is for a file of definitions; what is then no
 // regular file is an error.
 //
 // The lists that can be read are returned with an error too; it names each file
 // that can not, and wraps [ErrList] or the error of reading.
-func LoadLists(dir string) (map[string]*List, error) {
+func Load(dir string) (map[string]*List, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, os.ErrNotExist) {
 		return map[string]*List{}, nil
@@ -48,14 +50,14 @@ func LoadLists(dir string) (map[string]*List, error) {
 	lists := map[string]*List{}
 	var faults []error
 	for _, entry := range entries {
-		name, is := strings.CutSuffix(entry.Name(), listSuffix)
+		name, is := strings.CutSuffix(entry.Name(), suffix)
 		path := filepath.Join(dir, entry.Name())
 		switch {
 		case !is || strings.HasPrefix(name, "."):
-		case !ValidListName(name):
-			faults = append(faults, fmt.Errorf("load list %s: a list is called by a-z, 0-9, - and _, at most %d of them: %w", path, maxListName, ErrList))
+		case !ValidName(name):
+			faults = append(faults, fmt.Errorf("load list %s: a list is called by a-z, 0-9, - and _, at most %d of them: %w", path, maxName, ErrList))
 		default:
-			l, err := loadList(name, path)
+			l, err := load(name, path)
 			if err != nil {
 				faults = append(faults, err)
 				continue
@@ -66,9 +68,9 @@ func LoadLists(dir string) (map[string]*List, error) {
 	return lists, errors.Join(faults...)
 }
 
-// loadList reads the list called name from the file at path. What is no regular
+// load reads the list called name from the file at path. What is no regular
 // file is refused before it is opened: opening a pipe waits for a writer.
-func loadList(name, path string) (*List, error) {
+func load(name, path string) (*List, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("load list: %w", err)
@@ -76,62 +78,62 @@ func loadList(name, path string) (*List, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("load list %s: not a regular file: %w", path, ErrList)
 	}
-	if info.Size() > maxListFile {
-		return nil, fmt.Errorf("load list %s: %d bytes, the limit is %d: %w", path, info.Size(), maxListFile, ErrList)
+	if info.Size() > maxFile {
+		return nil, fmt.Errorf("load list %s: %d bytes, the limit is %d: %w", path, info.Size(), maxFile, ErrList)
 	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("load list: %w", err)
 	}
 	defer f.Close()
-	l, err := readList(name, f, int(info.Size()))
+	l, err := read(name, f, int(info.Size()))
 	if err != nil {
 		return nil, fmt.Errorf("load list %s: %w", path, err)
 	}
 	return l, nil
 }
 
-// ReadList reads the list called name from r: one value a line, blanks around it do
+// Read reads the list called name from r: one value a line, blanks around it do
 // not count. A line that begins with # and an empty one say nothing. A value that
 // stands twice counts once. An error names the line and wraps [ErrList], or is that
 // of r.
-func ReadList(name string, r io.Reader) (*List, error) {
-	if !ValidListName(name) {
-		return nil, fmt.Errorf("list %.80q: a list is called by a-z, 0-9, - and _, at most %d of them: %w", name, maxListName, ErrList)
+func Read(name string, r io.Reader) (*List, error) {
+	if !ValidName(name) {
+		return nil, fmt.Errorf("list %.80q: a list is called by a-z, 0-9, - and _, at most %d of them: %w", name, maxName, ErrList)
 	}
 	size := 0
 	if in, ok := r.(interface{ Len() int }); ok { // bytes.Reader and the like
-		size = min(in.Len(), maxListFile)
+		size = min(in.Len(), maxFile)
 	}
-	l, err := readList(name, r, size)
+	l, err := read(name, r, size)
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", name, err)
 	}
 	return l, nil
 }
 
-// listReader gathers the values of a list.
-type listReader struct {
+// reader gathers the values of a list.
+type reader struct {
 	list     *List
 	bytes    []byte
 	prefixes []netip.Prefix
 }
 
-// readList reads a list of about size bytes; 0: not known.
-func readList(name string, r io.Reader, size int) (*List, error) {
-	lr := &listReader{list: &List{name: name}, bytes: make([]byte, 0, size)}
-	in := bufio.NewReaderSize(io.LimitReader(r, maxListFile+1), maxListLine)
+// read reads a list of about size bytes; 0: not known.
+func read(name string, r io.Reader, size int) (*List, error) {
+	lr := &reader{list: &List{name: name}, bytes: make([]byte, 0, size)}
+	in := bufio.NewReaderSize(io.LimitReader(r, maxFile+1), maxLine)
 	read := 0
 	for n := 1; ; n++ {
 		line, err := in.ReadSlice('\n')
 		if errors.Is(err, bufio.ErrBufferFull) {
-			return nil, fmt.Errorf("line %d has more than %d bytes: %w", n, maxListLine, ErrList)
+			return nil, fmt.Errorf("line %d has more than %d bytes: %w", n, maxLine, ErrList)
 		}
 		if err != nil && err != io.EOF {
 			return nil, fmt.Errorf("line %d: %w", n, err)
 		}
-		if read += len(line); read > maxListFile {
-			return nil, fmt.Errorf("line %d: more than %d bytes: %w", n, maxListFile, ErrList)
+		if read += len(line); read > maxFile {
+			return nil, fmt.Errorf("line %d: more than %d bytes: %w", n, maxFile, ErrList)
 		}
 		if n == 1 {
 			line = bytes.TrimPrefix(line, []byte("\ufeff")) // a byte order mark
@@ -146,16 +148,16 @@ func readList(name string, r io.Reader, size int) (*List, error) {
 }
 
 // line takes one line. It returns what is wrong with it, or "".
-func (lr *listReader) line(line []byte) string {
+func (lr *reader) line(line []byte) string {
 	v := bytes.Trim(line, " \t\r\n")
 	l := lr.list
 	switch {
 	case len(v) == 0 || line[0] == '#':
 		return ""
-	case len(v) > maxListValue:
-		return fmt.Sprintf("a value of %d bytes, the limit is %d", len(v), maxListValue)
-	case len(l.ends) == maxListValues:
-		return fmt.Sprintf("more than %d values", maxListValues)
+	case len(v) > maxValue:
+		return fmt.Sprintf("a value of %d bytes, the limit is %d", len(v), maxValue)
+	case len(l.ends) == maxValues:
+		return fmt.Sprintf("more than %d values", maxValues)
 	}
 	lr.bytes = append(lr.bytes, v...)
 	l.ends = append(l.ends, uint32(len(lr.bytes)))
@@ -163,7 +165,7 @@ func (lr *listReader) line(line []byte) string {
 }
 
 // finish makes the tables of the list that was read.
-func (lr *listReader) finish() *List {
+func (lr *reader) finish() *List {
 	l := lr.list
 	l.seed = maphash.MakeSeed()
 	size := 1
@@ -177,7 +179,7 @@ func (lr *listReader) finish() *List {
 	for _, end := range l.ends {
 		v := lr.bytes[from:end]
 		from = end
-		at := listHash(l.seed, v) & mask
+		at := hash(l.seed, v) & mask
 		for l.table[at] != 0 && !bytes.Equal(v, l.value(l.table[at]-1)) {
 			at = (at + 1) & mask
 		}
@@ -208,14 +210,14 @@ func exactly[E any](s []E) []E {
 }
 
 // typed notes v as a number, an address or a prefix if it is one.
-func (lr *listReader) typed(v []byte) {
+func (lr *reader) typed(v []byte) {
 	digits, dots := true, false
 	for i, c := range v {
 		switch {
 		case '0' <= c && c <= '9', c == '-' && i == 0:
 		case c == '.', c == ':':
 			digits, dots = false, true
-		case c == '/', 'a' <= lower(c) && lower(c) <= 'f':
+		case c == '/', 'a' <= ascii.Lower(c) && ascii.Lower(c) <= 'f':
 			digits = false
 		default:
 			return
@@ -223,7 +225,7 @@ func (lr *listReader) typed(v []byte) {
 	}
 	switch {
 	case dots && len(v) <= len("0000:0000:0000:0000:0000:0000:255.255.255.255/128"):
-		if prefix, ok := listPrefix(string(v)); ok {
+		if prefix, ok := parsePrefix(string(v)); ok {
 			lr.prefixes = append(lr.prefixes, prefix)
 		}
 	case digits && len(v) <= len("18446744073709551615"):
@@ -231,7 +233,7 @@ func (lr *listReader) typed(v []byte) {
 	}
 }
 
-func (lr *listReader) number(v string) {
+func (lr *reader) number(v string) {
 	if n, err := strconv.ParseInt(v, 10, 64); err == nil {
 		lr.list.numbers = append(lr.list.numbers, n)
 	} else if n, err := strconv.ParseUint(v, 10, 64); err == nil {
@@ -239,9 +241,9 @@ func (lr *listReader) number(v string) {
 	}
 }
 
-// listPrefix reads an address or a prefix, whose bits beyond its length do not
+// parsePrefix reads an address or a prefix, whose bits beyond its length do not
 // count. One of IPv4 in IPv6 form is that of IPv4.
-func listPrefix(v string) (netip.Prefix, bool) {
+func parsePrefix(v string) (netip.Prefix, bool) {
 	if !strings.Contains(v, "/") {
 		a, err := netip.ParseAddr(v)
 		if err != nil {
@@ -261,7 +263,7 @@ func listPrefix(v string) (netip.Prefix, bool) {
 }
 
 // prefixTables puts the prefixes that were read into tables by their length.
-func (lr *listReader) prefixTables() {
+func (lr *reader) prefixTables() {
 	var by4 [33][]uint32
 	var by6 [129][]address6
 	for _, p := range lr.prefixes {
