@@ -96,6 +96,8 @@ func replay(cmd *cobra.Command, f replayFlags, files []string) (err error) {
 	if f.asJSON {
 		sinks[0] = forward.New(forward.Options{W: out, Definitions: program.Definitions(), TypeName: audit.TypeName, Events: f.events})
 	}
+	var lost lossSum
+	sinks = append(sinks, &lost)
 	ids := &event.IDs{}
 	if err := f.check(files); err != nil { // before anything is made or printed
 		return err
@@ -134,6 +136,7 @@ func replay(cmd *cobra.Command, f replayFlags, files []string) (err error) {
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "seismo: %d records (%d malformed), %d events, %d matches on %d events\n",
 		total.Source.Received, total.Source.Malformed, total.Assembled, total.Tags, total.Tagged)
+	lost.print(cmd.ErrOrStderr())
 	if f.stats {
 		if err := writeSignalStats(cmd.ErrOrStderr(), program, did, f.asJSON); err != nil {
 			return err
