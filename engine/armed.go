@@ -17,6 +17,7 @@ type armedProcess struct {
 	process  *event.Process
 	complete bool     // armed is filled, not only kin
 	armed    []uint32 // signal, slots: those that the process makes candidates, once each
+	depth    int      // how many processes its ancestry has, itself counted; only with kin
 	kin      []uint32 // the keys of ancestor columns that it or an ancestor meets
 	terms    []uint32 // the terms whose keys it or, for ancestor columns, an ancestor meets
 }
@@ -282,20 +283,29 @@ func (m *Matcher) searchProcess(c *column, p *event.Process) {
 func (m *Matcher) searchKin(p *event.Process) {
 	f, x := &m.finder, m.p.tables
 	f.chain = f.chain[:0]
+	depth := 0
 	for q := range p.Ancestry() {
-		if known := f.cache.get(q); known != nil {
+		known := f.cache.get(q)
+		if known != nil && (q == p || len(f.chain)+known.depth < event.MaxAncestry) {
 			for _, key := range known.kin {
 				f.hits.add(key)
 			}
+			depth = known.depth
 			break
 		}
 		f.chain = append(f.chain, q)
 	}
-	for _, q := range slices.Backward(f.chain) {
+	// Where the walk was cut off, its farther ones see ancestors that p does not.
+	whole := len(f.chain) < event.MaxAncestry
+	for i, q := range slices.Backward(f.chain) {
 		for _, c := range x.kin {
 			m.searchProcess(&x.columns[c], q)
 		}
-		f.cache.keepKin(f.cache.put(q), f.hits.keys)
+		if depth++; i == 0 || whole && f.cache.get(q) == nil {
+			a := f.cache.put(q)
+			a.depth = depth
+			f.cache.keepKin(a, f.hits.keys)
+		}
 	}
 	clear(f.chain)
 }
@@ -307,7 +317,7 @@ func (m *Matcher) dropStale(e *event.Event) {
 	f := &m.finder
 	evicted := f.lostSeen != m.late.evicted.count
 	f.lateSeen, f.lostSeen = m.late.changes, m.late.evicted.count
-	others := evicted || e.Process == nil || !m.judge.arrived && len(f.lateKin) > 0
+	others := evicted || e.Process == nil || (m.judge.inherited || !m.judge.arrived) && len(f.lateKin) > 0
 	if m.judge.arrived {
 		others = others || slices.ContainsFunc(f.lateKin, e.Late)
 	}

@@ -25,9 +25,10 @@ type judge struct {
 	scratch []byte   // for the text of an address
 	subject []byte   // for what a regular expression reads
 
-	arrived bool        // the event is an update that brings late values which terms read
-	before  bool        // judge as if it had not brought them
-	earlier []lateValue // those that its process had before
+	inherited bool        // the process got late values from the image before it with this event
+	arrived   bool        // the event is an update that brings late values which terms read
+	before    bool        // judge as if it had not brought them
+	earlier   []lateValue // those that its process had before
 	// round is another one whenever values of the process may have changed.
 	round uint64
 	work  uint64 // work units done so far, see SignalStatistics

@@ -128,9 +128,9 @@ func (t *lateTable) drop(key event.ProcessKey) {
 // with the judge until the next event.
 func (m *Matcher) learn(e *event.Event) {
 	j := &m.judge
-	j.arrived, j.earlier = false, nil
+	j.arrived, j.inherited, j.earlier = false, false, nil
 	if e.Process != nil {
-		m.inherit(e.Process, e.Time)
+		j.inherited = m.inherit(e.Process, e.Time)
 	}
 	if e.Kind != event.KindProcess || e.Op != event.OpUpdate {
 		return
@@ -184,12 +184,13 @@ func merge(old, values []lateValue) []lateValue {
 }
 
 // inherit gives a process without late values those of the nearest image before it
-// that has some: an exec goes on in the same container. What tells of the program
-// that the image runs stays behind, and what p itself says wins.
-func (m *Matcher) inherit(p *event.Process, time int64) {
+// that has some, and reports whether there are any: an exec goes on in the same
+// container. What tells of the program that the image runs stays behind, and what p
+// itself says wins.
+func (m *Matcher) inherit(p *event.Process, time int64) bool {
 	t := &m.late
 	if len(t.of) == 0 || p.Previous == nil || p == t.miss && t.missAt == t.changes || t.of[p.ID] != nil {
-		return
+		return false
 	}
 	for q := range images(p) {
 		before := t.of[q.ID]
@@ -205,11 +206,12 @@ func (m *Matcher) inherit(p *event.Process, time int64) {
 		if len(values) > 0 {
 			t.changes++
 			t.set(p.ID, values, time)
-			return
+			return true
 		}
 		break
 	}
 	t.miss, t.missAt = p, t.changes
+	return false
 }
 
 // outlivesExec reports whether the value of f, a field of process scope, is the

@@ -63,15 +63,15 @@ func baseName(path string) string {
 	return path
 }
 
-// maxAncestry bounds a walk up the ancestors.
-const maxAncestry = 256
+// MaxAncestry is the number of processes that [Process.Ancestry] goes over at most.
+const MaxAncestry = 256
 
 // Ancestry returns p itself, then previous images and parents, nearest first:
 // for each process its previous images, then its parent.
 func (p *Process) Ancestry() iter.Seq[*Process] {
 	return func(yield func(*Process) bool) {
 		n := 0
-		for q := p; q != nil && n < maxAncestry; n++ {
+		for q := p; q != nil && n < MaxAncestry; n++ {
 			if !yield(q) {
 				return
 			}

@@ -5,6 +5,7 @@ package pattern_test
 import (
 	"errors"
 	"regexp"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -280,6 +281,9 @@ func upperASCII(s string) string {
 func TestNoAllocation(t *testing.T) {
 	value := []byte("C:\\Windows\\System32\\cmd.exe /c whoami")
 	r, g := regex(t, `\\(cmd|powershell)\.exe.*who[a-z]+`, false), glob(t, `*\cmd.exe*who*`, false, false)
+	if info, ok := debug.ReadBuildInfo(); ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
+		t.Skip("under the race detector a sync.Pool, which regexp keeps its machines in, drops some at random")
+	}
 	if n := testing.AllocsPerRun(100, func() { r.Match(value); g.Match(value) }); n != 0 {
 		t.Errorf("%v allocations, want 0", n)
 	}
