@@ -333,7 +333,7 @@ func (m *Matcher) lateKin() []event.Field {
 	var fields []event.Field
 	add := func(f event.Field) {
 		if scope := event.Describe(f).Scope; scope == event.ScopeParent || scope == event.ScopeAncestor {
-			fields = append(fields, processField(f))
+			fields = append(fields, event.ProcessField(f))
 		}
 	}
 	for i := range m.p.terms {

@@ -324,7 +324,7 @@ func lateFields(p *Program) []uint32 {
 			fields = append(fields, p.residues[t.residue].fields...)
 		})
 		for j, f := range fields {
-			fields[j] = processField(f)
+			fields[j] = event.ProcessField(f)
 		}
 		slices.Sort(fields)
 		for _, f := range slices.Compact(fields) {

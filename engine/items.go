@@ -235,7 +235,7 @@ func (b *planner) termsUnder(i uint32, terms []uint32) []uint32 {
 func (p *Program) lateFields() []event.Field {
 	var fields []event.Field
 	add := func(f event.Field) {
-		if base := processField(f); base != event.NoField {
+		if base := event.ProcessField(f); base != event.NoField {
 			fields = append(fields, base)
 		}
 	}
@@ -249,31 +249,4 @@ func (p *Program) lateFields() []event.Field {
 	}
 	slices.Sort(fields)
 	return slices.Compact(fields)
-}
-
-// processField returns the field of process scope that f is of the process, of
-// its parent or of an ancestor; NoField if f is of the event.
-func processField(f event.Field) event.Field {
-	switch f {
-	case event.ParentPath, event.AncestryPath:
-		return event.ProcessPath
-	case event.ParentName, event.AncestryName:
-		return event.ProcessName
-	case event.ParentCommandLine, event.AncestryCommandLine:
-		return event.ProcessCommandLine
-	case event.ParentHash, event.AncestryHash:
-		return event.ProcessHash
-	case event.ParentUserName, event.AncestryUserName:
-		return event.ProcessUserName
-	case event.ParentUserGroup, event.AncestryUserGroup:
-		return event.ProcessGroupName
-	case event.ParentPID:
-		return event.ProcessPID
-	case event.ParentID:
-		return event.ProcessID
-	}
-	if event.Describe(f).Scope == event.ScopeProcess {
-		return f
-	}
-	return event.NoField
 }

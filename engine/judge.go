@@ -104,19 +104,8 @@ func (j *judge) fromProcess(t *term) bool {
 // ownField returns the field of the event that holds t's value when the process is
 // not known. Of the ancestry the event then knows only its own process.
 func (t *term) ownField() event.Field {
-	switch t.field {
-	case event.AncestryPath:
-		return event.ProcessPath
-	case event.AncestryName:
-		return event.ProcessName
-	case event.AncestryCommandLine:
-		return event.ProcessCommandLine
-	case event.AncestryHash:
-		return event.ProcessHash
-	case event.AncestryUserName:
-		return event.ProcessUserName
-	case event.AncestryUserGroup:
-		return event.ProcessGroupName
+	if event.Describe(t.field).Scope == event.ScopeAncestor {
+		return event.ProcessField(t.field)
 	}
 	return t.field
 }

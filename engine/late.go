@@ -248,7 +248,7 @@ func ofWhom(q *event.Process, f event.Field) (*event.Process, event.Field) {
 	if event.Describe(f).Scope == event.ScopeParent {
 		q = q.Parent
 	}
-	return q, processField(f)
+	return q, event.ProcessField(f)
 }
 
 // textOf returns the value of f, a string field of process or parent scope, or of

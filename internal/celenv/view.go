@@ -124,15 +124,15 @@ func (v *View) read(in event.Info) ref.Val {
 		if in.Scope != event.ScopeAncestor { // of its parent the event knows nothing
 			return v.ofEvent(in.Field, in.Type)
 		}
-		val := v.ofEvent(processField(in.Field), in.Type)
+		val := v.ofEvent(event.ProcessField(in.Field), in.Type)
 		if s, ok := val.(types.String); ok {
 			return stringList([]string{string(s)})
 		}
 		return val
 	case in.Scope == event.ScopeAncestor:
-		return v.ofAncestry(processField(in.Field), in.Type)
+		return v.ofAncestry(event.ProcessField(in.Field), in.Type)
 	case in.Scope == event.ScopeParent:
-		if late, ok := v.late(p.Parent, processField(in.Field)); ok {
+		if late, ok := v.late(p.Parent, event.ProcessField(in.Field)); ok {
 			return late.ref(in.Type)
 		}
 		return ofProcess(p, in.Field, in.Type)
@@ -318,28 +318,4 @@ func stringList(list []string) ref.Val {
 		vals[i] = types.String(s)
 	}
 	return types.NewRefValList(types.DefaultTypeAdapter, vals)
-}
-
-// processField returns the field of a process that f, of a parent or ancestor, is
-// of that one; any other field is its own.
-func processField(f event.Field) event.Field {
-	switch f {
-	case event.ParentPath, event.AncestryPath:
-		return event.ProcessPath
-	case event.ParentName, event.AncestryName:
-		return event.ProcessName
-	case event.ParentCommandLine, event.AncestryCommandLine:
-		return event.ProcessCommandLine
-	case event.ParentHash, event.AncestryHash:
-		return event.ProcessHash
-	case event.ParentUserName, event.AncestryUserName:
-		return event.ProcessUserName
-	case event.ParentUserGroup, event.AncestryUserGroup:
-		return event.ProcessGroupName
-	case event.ParentPID:
-		return event.ProcessPID
-	case event.ParentID:
-		return event.ProcessID
-	}
-	return f
 }

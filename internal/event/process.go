@@ -119,6 +119,26 @@ var parentOf = [numFields]Field{
 	ParentPID: ProcessPID, ParentID: ProcessID,
 }
 
+// ancestorOf is parentOf for the fields of ancestors.
+var ancestorOf = [numFields]Field{
+	AncestryPath: ProcessPath, AncestryName: ProcessName, AncestryCommandLine: ProcessCommandLine,
+	AncestryHash: ProcessHash, AncestryUserName: ProcessUserName, AncestryUserGroup: ProcessGroupName,
+}
+
+// ProcessField returns the field of process scope that f is: f itself, or what f
+// is of a parent or ancestor. It is NoField if f is of the event.
+func ProcessField(f Field) Field {
+	switch Describe(f).Scope {
+	case ScopeProcess:
+		return f
+	case ScopeParent:
+		return parentOf[f]
+	case ScopeAncestor:
+		return ancestorOf[f]
+	}
+	return NoField
+}
+
 // Int returns the value of an integer, identifier or time field of process or
 // parent scope. An identifier is the bits of its unsigned number.
 func (p *Process) Int(f Field) (int64, bool) {

@@ -88,3 +88,21 @@ func TestFieldsAreWellFormed(t *testing.T) {
 		}
 	}
 }
+
+// What a parent or an ancestor has is a field of the process of the same type.
+func TestProcessField(t *testing.T) {
+	for _, in := range event.Fields() {
+		got := event.Describe(event.ProcessField(in.Field))
+		switch in.Scope {
+		case event.ScopeEvent:
+			if got.Name != "" {
+				t.Errorf("ProcessField(%s) = %s, want none", in.Name, got.Name)
+			}
+		default:
+			name := strings.NewReplacer("parent_", "", "ancestry_", "", "user_group", "group_name").Replace(in.Name)
+			if got.Name != name || got.Type != in.Type || got.Scope != event.ScopeProcess {
+				t.Errorf("ProcessField(%s) = %s (%s), want %s (%s)", in.Name, got.Name, got.Type, name, in.Type)
+			}
+		}
+	}
+}
