@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"seismo/internal/event"
+	"seismo/internal/recent"
 )
 
 // The limits of late values: of how many processes they are kept, and their bytes.
@@ -39,10 +40,10 @@ func (v *lateValue) size() int {
 
 // lateValues are those of one process.
 type lateValues struct {
-	key          event.ProcessKey
-	values       []lateValue // by rising field; the slice and what it holds are never changed
-	bytes        int
-	newer, older *lateValues
+	key    event.ProcessKey
+	values []lateValue // by rising field; the slice and what it holds are never changed
+	bytes  int
+	recent.Links[*lateValues]
 }
 
 // lateTable holds the late values of all processes, in the order in which the last
@@ -50,11 +51,11 @@ type lateValues struct {
 type lateTable struct {
 	limits struct{ processes, bytes int }
 
-	of             map[event.ProcessKey]*lateValues
-	fields         []bool // by field: some process has or had a late value of it
-	newest, oldest *lateValues
-	bytes          int
-	evicted        losses
+	of      map[event.ProcessKey]*lateValues
+	fields  []bool // by field: some process has or had a late value of it
+	order   recent.List[*lateValues]
+	bytes   int
+	evicted losses
 	// changes counts the changes to late values: what somebody derived from values of
 	// processes may be stale when it has moved.
 	changes uint64
@@ -84,20 +85,16 @@ func (t *lateTable) valuesOf(key event.ProcessKey) []lateValue {
 // slice is the table's from then on.
 func (t *lateTable) set(key event.ProcessKey, values []lateValue, time int64) {
 	t.drop(key)
-	v := &lateValues{key: key, values: values, older: t.newest}
+	v := &lateValues{key: key, values: values}
 	for i := range values {
 		t.fields[values[i].field] = true
 		v.bytes += values[i].size()
 	}
-	if t.of[key] = v; t.newest != nil {
-		t.newest.newer = v
-	} else {
-		t.oldest = v
-	}
-	t.newest = v
+	t.of[key] = v
+	t.order.Push(v)
 	t.bytes += v.bytes
-	for (len(t.of) > t.limits.processes || t.bytes > t.limits.bytes) && t.oldest != v {
-		t.drop(t.oldest.key)
+	for (len(t.of) > t.limits.processes || t.bytes > t.limits.bytes) && t.order.Oldest() != v {
+		t.drop(t.order.Oldest().key)
 		t.evicted.add(1, time)
 	}
 }
@@ -111,16 +108,7 @@ func (t *lateTable) drop(key event.ProcessKey) {
 	delete(t.of, key)
 	t.changes++
 	t.bytes -= v.bytes
-	if v.newer != nil {
-		v.newer.older = v.older
-	} else {
-		t.newest = v.older
-	}
-	if v.older != nil {
-		v.older.newer = v.newer
-	} else {
-		t.oldest = v.newer
-	}
+	t.order.Remove(v)
 }
 
 // learn gives the process of the event at hand the late values of the image before

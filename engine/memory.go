@@ -10,6 +10,7 @@ import (
 	"fmt"
 
 	"seismo/internal/event"
+	"seismo/internal/recent"
 )
 
 // The limits of what is remembered. A latch takes about 140 bytes if its process has
@@ -28,9 +29,9 @@ type latch struct {
 
 // remembered is what one process remembers. A nil one remembers nothing.
 type remembered struct {
-	key          event.ProcessKey
-	latches      []latch // the oldest first; never empty
-	newer, older *remembered
+	key     event.ProcessKey
+	latches []latch // the oldest first; never empty
+	recent.Links[*remembered]
 }
 
 // has reports whether item k is latched.
@@ -53,10 +54,10 @@ func (r *remembered) proof(k uint32) string {
 type latchTable struct {
 	limits struct{ process, all, bytes int }
 
-	of             map[event.ProcessKey]*remembered
-	newest, oldest *remembered
-	count, bytes   int
-	evicted        losses
+	of           map[event.ProcessKey]*remembered
+	order        recent.List[*remembered]
+	count, bytes int
+	evicted      losses
 
 	at      *remembered    // of the process at hand, nil if it has none
 	miss    *event.Process // a process that was found to have none,
@@ -132,8 +133,7 @@ func (t *latchTable) look(e *event.Event) {
 		t.miss, t.missAt = p, t.made
 		return
 	}
-	t.unlink(t.at)
-	t.link(t.at)
+	t.order.Touch(t.at)
 }
 
 // maxImages bounds a walk along the images that a process had before.
@@ -156,7 +156,7 @@ func (t *latchTable) add(key event.ProcessKey, k uint32, proof string, time int6
 		r = &remembered{key: key}
 		t.of[key] = r
 		t.made++
-		t.link(r)
+		t.order.Push(r)
 	}
 	if len(r.latches) >= t.limits.process {
 		t.evicted.add(t.forgetFirst(r), time)
@@ -164,8 +164,8 @@ func (t *latchTable) add(key event.ProcessKey, k uint32, proof string, time int6
 	r.latches = append(r.latches, latch{k, proof})
 	t.count++
 	t.bytes += len(proof)
-	for (t.count > t.limits.all || t.bytes > t.limits.bytes) && t.oldest != r {
-		t.evicted.add(t.drop(t.oldest.key), time)
+	for (t.count > t.limits.all || t.bytes > t.limits.bytes) && t.order.Oldest() != r {
+		t.evicted.add(t.drop(t.order.Oldest().key), time)
 	}
 	for (t.count > t.limits.all || t.bytes > t.limits.bytes) && len(r.latches) > 1 {
 		t.evicted.add(t.forgetFirst(r), time)
@@ -189,7 +189,7 @@ func (t *latchTable) drop(key event.ProcessKey) int {
 		return 0
 	}
 	delete(t.of, key)
-	t.unlink(r)
+	t.order.Remove(r)
 	if t.at == r {
 		t.at = nil
 	}
@@ -198,31 +198,6 @@ func (t *latchTable) drop(key event.ProcessKey) int {
 	}
 	t.count -= len(r.latches)
 	return len(r.latches)
-}
-
-// link makes r the process touched last.
-func (t *latchTable) link(r *remembered) {
-	r.older, r.newer = t.newest, nil
-	if t.newest != nil {
-		t.newest.newer = r
-	} else {
-		t.oldest = r
-	}
-	t.newest = r
-}
-
-func (t *latchTable) unlink(r *remembered) {
-	if r.newer != nil {
-		r.newer.older = r.older
-	} else {
-		t.newest = r.older
-	}
-	if r.older != nil {
-		r.older.newer = r.newer
-	} else {
-		t.oldest = r.newer
-	}
-	r.newer, r.older = nil, nil
 }
 
 // recall returns the classes of item k on the event at hand: what the event meets

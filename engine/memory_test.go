@@ -356,15 +356,20 @@ func TestLossesAreSummed(t *testing.T) {
 func checkTable(t *testing.T, m *Matcher) {
 	t.Helper()
 	n, count, bytes := 0, 0, 0
-	for r := m.latches.oldest; r != nil; r = r.newer {
+	var last *remembered
+	for r := range m.latches.order.All() {
+		last = r
 		n++
 		count += len(r.latches)
 		for _, l := range r.latches {
 			bytes += len(l.proof)
 		}
-		if m.latches.of[r.key] != r || r.newer == nil && m.latches.newest != r {
+		if m.latches.of[r.key] != r {
 			t.Errorf("process %d is not where it should be", r.key)
 		}
+	}
+	if last != m.latches.order.Newest() {
+		t.Error("the process touched last is not the last in order")
 	}
 	if n != len(m.latches.of) || count != m.latches.count || bytes != m.latches.bytes {
 		t.Errorf("%d processes, %d latches, %d bytes in order; the table says %d, %d, %d", n, count, bytes, len(m.latches.of), m.latches.count, m.latches.bytes)

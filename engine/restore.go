@@ -232,7 +232,7 @@ func (m *Matcher) TakeOver(old *Matcher) {
 			items[k] = n + 1
 		}
 	}
-	for r := old.latches.oldest; r != nil; r = r.newer {
+	for r := range old.latches.order.All() {
 		for _, l := range r.latches {
 			if n := items[l.item]; n > 0 {
 				reader := latchReader{text: l.proof}
@@ -244,7 +244,7 @@ func (m *Matcher) TakeOver(old *Matcher) {
 	for _, f := range m.p.memory.late {
 		read[f] = true
 	}
-	for v := old.late.oldest; v != nil; v = v.newer {
+	for v := range old.late.order.All() {
 		var values []lateValue
 		for i := range v.values {
 			if read[v.values[i].field] {

@@ -71,7 +71,7 @@ func (m *Matcher) SaveState(w io.Writer) error {
 func (m *Matcher) saveLatches(s *stateWriter) {
 	items := m.p.memory.items
 	used := make([]bool, len(items))
-	for r := m.latches.oldest; r != nil; r = r.newer {
+	for r := range m.latches.order.All() {
 		for _, l := range r.latches {
 			used[l.item] = true
 		}
@@ -96,7 +96,7 @@ func (m *Matcher) saveLatches(s *stateWriter) {
 		s.u32(uint32(len(items[k].terms)))
 	}
 	s.u32(uint32(len(m.latches.of)))
-	for r := m.latches.oldest; r != nil; r = r.newer {
+	for r := range m.latches.order.All() {
 		s.u64(uint64(r.key))
 		s.u32(uint32(len(r.latches)))
 		for _, l := range r.latches {
@@ -108,7 +108,7 @@ func (m *Matcher) saveLatches(s *stateWriter) {
 
 func (m *Matcher) saveLate(s *stateWriter) {
 	used := map[event.Field]bool{}
-	for v := m.late.oldest; v != nil; v = v.newer {
+	for v := range m.late.order.All() {
 		for i := range v.values {
 			used[v.values[i].field] = true
 		}
@@ -126,7 +126,7 @@ func (m *Matcher) saveLate(s *stateWriter) {
 		s.text(name)
 	}
 	s.u32(uint32(len(m.late.of)))
-	for v := m.late.oldest; v != nil; v = v.newer {
+	for v := range m.late.order.All() {
 		s.u64(uint64(v.key))
 		s.u32(uint32(len(v.values)))
 		for i := range v.values {

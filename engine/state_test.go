@@ -224,7 +224,10 @@ func FuzzLoadState(f *testing.F) {
 		}
 		// What was loaded can be judged with: proofs of latches are read.
 		b := event.NewBatch(4)
-		for r := m.latches.newest; r != nil && b.Len() < 8; r = r.older {
+		for r := range m.latches.order.All() {
+			if b.Len() >= 8 {
+				break
+			}
 			of(image(r.key, "/x"), fileEvent("/etc/x")).addTo(b)
 			of(image(r.key, "/x"), connectEvent(2000)).addTo(b)
 			updateEvent(image(r.key, "/x"), fields{event.ProcessHash: []string{"x"}}).addTo(b)
