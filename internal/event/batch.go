@@ -169,4 +169,7 @@ const (
 	LossProcesses = "processes_over_limit" // the process table was full: some were forgotten
 	LossState     = "state_unusable"       // what signals remembered before a restart could not be read
 	LossLatches   = "latches_over_limit"   // what signals remembered of processes was full: some was forgotten
+	// What correlations remembered of the matches of other signals was full: some was
+	// forgotten. Its unit is "matches".
+	LossCorrelation = "correlations_over_limit"
 )

@@ -56,6 +56,10 @@ type Event struct {
 	Host    string // the computer, where the record names it
 	Process *Process
 	Tags    []Tag
+	// Logsource is set by sources whose records say which logs they belong to. All that
+	// such a record delivered is then in the own fields, each value of a name counts, and
+	// Sigma rules are judged on those alone. Where it is nil the kind of the event tells.
+	Logsource *Logsource
 
 	batch              *Batch
 	set, text          uint64 // a bit for each slot that holds a value; that holds bytes
@@ -195,10 +199,37 @@ func (e *Event) Has(f Field) bool {
 	if f < numFields && theRegistry.opField[f] {
 		return theRegistry.infos[f].Kinds.Has(e.Kind)
 	}
+	switch f {
+	case NetworkInitiated:
+		return e.initiated() != nil
+	case FileResultPath:
+		return e.Has(e.resultPath())
+	}
 	if Describe(f).Scope != ScopeEvent && e.Process != nil {
 		return e.Process.Has(f)
 	}
 	return false
+}
+
+var trueText, falseText = []byte("true"), []byte("false")
+
+// resultPath returns the field that file.result_path is of e.
+func (e *Event) resultPath() Field {
+	if e.Has(FileTargetPath) {
+		return FileTargetPath
+	}
+	return FilePath
+}
+
+// initiated returns what the operation says of network.initiated, nil if nothing.
+func (e *Event) initiated() []byte {
+	switch e.Op {
+	case OpConnect:
+		return trueText
+	case OpAccept:
+		return falseText
+	}
+	return nil
 }
 
 // Text returns the value of a string field, or of an operation field, as it was
@@ -213,6 +244,13 @@ func (e *Event) Text(f Field) ([]byte, bool) {
 	}
 	if f < numFields && theRegistry.opField[f] && theRegistry.infos[f].Kinds.Has(e.Kind) {
 		return opBytes[e.Op], true
+	}
+	switch f {
+	case NetworkInitiated:
+		v := e.initiated()
+		return v, v != nil
+	case FileResultPath:
+		return e.Text(e.resultPath())
 	}
 	if e.Process != nil {
 		if v, ok := e.Process.Text(f); ok {

@@ -73,7 +73,7 @@ func (i Info) Column() string { return i.Name[strings.IndexByte(i.Name, '.')+1:]
 // fields of every kind, and the process-scope fields, which hold what the record
 // itself says of its process until the process is known.
 const (
-	commonSlots = 25
+	commonSlots = 34
 	numSlots    = 48
 	noSlot      = 0xff
 )
@@ -112,6 +112,7 @@ func newRegistry() *registry {
 		switch {
 		case strings.HasSuffix(row.name, ".operation"):
 			r.opField[row.field] = true
+		case row.field == FileResultPath: // always that of another
 		case row.scope == ScopeEvent && row.kind == KindNone, row.scope == ScopeProcess:
 			r.slots[row.field] = common
 			for k := range r.fieldAt {

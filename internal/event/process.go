@@ -7,6 +7,7 @@ package event
 
 import (
 	"iter"
+	"slices"
 	"strings"
 )
 
@@ -45,6 +46,18 @@ type Process struct {
 	UserID, GroupID        int64 // NoID if not known
 	LoginUserID, Session   int64 // NoID if nobody logged in
 	Hash                   []string
+	Windows                *WindowsFacts // nil if the source says nothing of the kind
+}
+
+// WindowsFacts is what only sources of Windows say of a process. A value that was
+// not said is empty.
+type WindowsFacts struct {
+	// Of the version resource of the program.
+	OriginalFileName, Company, Product, Description, FileVersion string
+
+	IntegrityLevel     string
+	LogonID, LogonGUID string // of the logon session
+	GUID               string // of the process
 }
 
 // Name returns the last element of p.Path.
@@ -109,8 +122,59 @@ func (p *Process) Text(f Field) (string, bool) {
 	if own := parentOf[f]; own != NoField && p.Parent != nil {
 		return p.Parent.Text(own)
 	}
+	if v := p.Windows.text(f); v != nil {
+		return *v, *v != ""
+	}
 	return "", false
 }
+
+// text returns where w keeps a field, nil if w is nil or f is none of its fields.
+func (w *WindowsFacts) text(f Field) *string {
+	if w == nil {
+		return nil
+	}
+	switch f {
+	case ProcessOriginalFileName:
+		return &w.OriginalFileName
+	case ProcessCompany:
+		return &w.Company
+	case ProcessProduct:
+		return &w.Product
+	case ProcessDescription:
+		return &w.Description
+	case ProcessFileVersion:
+		return &w.FileVersion
+	case ProcessIntegrityLevel:
+		return &w.IntegrityLevel
+	case ProcessLogonID:
+		return &w.LogonID
+	case ProcessLogonGUID:
+		return &w.LogonGUID
+	case ProcessGUID:
+		return &w.GUID
+	}
+	return nil
+}
+
+// windowsFields are the fields that [WindowsFacts] holds.
+var windowsFields = [...]Field{ProcessOriginalFileName, ProcessCompany, ProcessProduct, ProcessDescription,
+	ProcessFileVersion, ProcessIntegrityLevel, ProcessLogonID, ProcessLogonGUID, ProcessGUID}
+
+// MakeWindowsFacts returns the facts that text has, which is asked for the value of
+// each field; nil if it has none.
+func MakeWindowsFacts(text func(Field) string) *WindowsFacts {
+	var w WindowsFacts
+	for _, f := range windowsFields {
+		*w.text(f) = text(f)
+	}
+	if w == (WindowsFacts{}) {
+		return nil
+	}
+	return &w
+}
+
+// WindowsFields are the fields that [WindowsFacts] holds, in the order of the registry.
+func WindowsFields() []Field { return slices.Clone(windowsFields[:]) }
 
 // parentOf maps a parent field to the process field that it is of the parent.
 var parentOf = [numFields]Field{
