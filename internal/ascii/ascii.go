@@ -54,6 +54,15 @@ func AppendFolded[T Text](dst []byte, v T) []byte {
 		upper := atLeastA &^ aboveZ &^ w & (0x80 * ones)
 		binary.LittleEndian.PutUint64(b, w|upper>>2)
 	}
+	if len(b) > 0 && len(dst)-from >= 8 {
+		// The last eight bytes again: what is folded stays as it is.
+		last := dst[len(dst)-8:]
+		w := binary.LittleEndian.Uint64(last)
+		low := w &^ (0x80 * ones)
+		upper := (low + (0x80-'A')*ones) &^ (low + (0x7f-'Z')*ones) &^ w & (0x80 * ones)
+		binary.LittleEndian.PutUint64(last, w|upper>>2)
+		return dst
+	}
 	for i, c := range b {
 		b[i] = Lower(c)
 	}

@@ -4,7 +4,12 @@
 
 package pattern
 
-import "seismo/internal/ascii"
+import (
+	"slices"
+	"strings"
+
+	"seismo/internal/ascii"
+)
 
 // Glob is a pattern that the whole of a value must match:
 //
@@ -12,10 +17,12 @@ import "seismo/internal/ascii"
 //     ?    any one byte; in a path glob none that is / or \
 //     **   in a path glob any bytes, also none; in a glob the same as *
 //     [*]  the character *, and so [?] and [[]
+//     [u+] any one character of UTF-8; in a path glob none that is / or \
 //
 // Every other byte stands for itself, the backslash too: it is the separator of
 // Windows paths. A set such as [a-z] is refused, and so is a [ that stands alone.
-// A ? is one byte, not one character: é takes two.
+// A ? is one byte, not one character: é takes two. What [u+] takes for a character
+// is a byte that does not continue one (0x80 to 0xBF) and those behind it that do.
 type Glob struct {
 	// The automaton has a state for each number of items (bytes and ?) that are
 	// met; a star lets the state behind it stay as it is. All states of a value are
@@ -40,9 +47,16 @@ const maxWords = MaxText/64 + 1
 
 // item is what one byte of a value must meet.
 type item struct {
-	any  bool // ?
+	any  bool // ? or [u+]
+	rune bool // [u+]
 	char byte // unless any
 }
+
+// continues reports whether c is a byte of UTF-8 within a character.
+func continues(c byte) bool { return c&0xc0 == 0x80 }
+
+// anyRune is how a glob writes one character; ASCII letters are folded before.
+const anyRune = "[u+]"
 
 // star says what may stand behind a number of items.
 type star uint8
@@ -88,6 +102,11 @@ func scanGlob(text string, path bool) (items []item, stars []star, _ error) {
 		case '?':
 			items = append(items, item{any: true})
 		case '[':
+			if strings.HasPrefix(text[i:], anyRune) {
+				items = append(items, item{any: true, rune: true})
+				i += len(anyRune) - 1
+				break
+			}
 			const hint = "[*] stands for the character *, [?] for ? and [[] for [; a choice is a list of globs"
 			if i+2 >= len(text) || text[i+2] != ']' || text[i+1] != '*' && text[i+1] != '?' && text[i+1] != '[' {
 				return nil, nil, refuse(i, hint, "a glob has no sets of characters")
@@ -123,6 +142,7 @@ func (g *Glob) compile(items []item, stars []star, path, cased bool) {
 			classOf(it.char)
 		}
 	}
+	inside := g.runeClass(items, &classes)
 	if !cased {
 		for c := byte('A'); c <= 'Z'; c++ {
 			g.class[c] = g.class[ascii.Lower(c)]
@@ -133,8 +153,11 @@ func (g *Glob) compile(items []item, stars []star, path, cased bool) {
 		separator := path && (class == 1 || class == 2)
 		row := g.moves[class*g.words:][:g.words]
 		for i, it := range items {
-			if it.any && !separator || !it.any && int(g.class[it.char]) == class {
+			if it.any && !separator && !(it.rune && inside[class]) || !it.any && int(g.class[it.char]) == class {
 				row[(i+1)/64].into |= 1 << ((i + 1) % 64)
+			}
+			if it.rune && inside[class] { // the rest of the character
+				row[(i+1)/64].stay |= 1 << ((i + 1) % 64)
 			}
 		}
 		for i, s := range stars {
@@ -143,6 +166,33 @@ func (g *Glob) compile(items []item, stars []star, path, cased bool) {
 			}
 		}
 	}
+}
+
+// runeClass tells by class whether its bytes continue a character. If an item is a
+// character, it first gives the bytes that do, and that no literal names, a class of
+// their own; classes has room for it, or there is at most one such byte, which is
+// then alone in class 0.
+func (g *Glob) runeClass(items []item, classes *[]byte) (inside [256]bool) {
+	if !slices.ContainsFunc(items, func(it item) bool { return it.rune }) {
+		return inside
+	}
+	own := uint8(0)
+	for c := 0x80; c <= 0xbf; c++ {
+		if g.class[c] != 0 {
+			continue
+		}
+		if own == 0 && len(*classes) < 255 {
+			*classes = append(*classes, byte(c))
+			own = uint8(len(*classes))
+		}
+		g.class[c] = own
+	}
+	for c := range 256 {
+		if continues(byte(c)) {
+			inside[g.class[c]] = true
+		}
+	}
+	return inside
 }
 
 // literals fills in what every match has.

@@ -42,6 +42,12 @@ func TestGlob(t *testing.T) {
 		{"stars of both kinds", `**/*.d/*.conf`, true, false, []string{"/a/b.d/c.conf", "x/.d/.conf"}, []string{"/b.d/c/d.conf", "b.d/c.conf"}},
 		{"three stars", `a***b`, true, false, []string{"ab", "a/b"}, []string{"a/"}},
 		{"double star in a glob", `a**b`, false, false, []string{"ab", "a/b"}, nil},
+		{"character", "a[u+]c", false, false, []string{"abc", "aéc", "A€c", "a😀C", "a/c", "a\xffc"}, []string{"ac", "abbc", "aééc", "a\x80c"}},
+		{"characters", "[u+][u+]", false, false, []string{"ab", "éb", "b€", "😀é"}, []string{"é", "a", "abc", "€éa"}},
+		{"character at least", "*[u+]x", false, true, []string{"ax", "éx", "aaéx"}, []string{"x", "éX"}},
+		{"character beside a star", "[u+]*é", false, false, []string{"aé", "éé", "é1é"}, []string{"é", "éÉ"}},
+		{"character in a path", "/a/[u+]", true, false, []string{"/a/b", "/a/é"}, []string{"/a//", `/a/\`}},
+		{"character in upper case", "[U+]", false, false, []string{"é", "u"}, []string{"", "[u+]"}},
 		{"bytes as they are", "a\x00\xff*", false, false, []string{"a\x00\xff", "A\x00\xffb"}, []string{"a\x00\xfe"}},
 	}
 	for _, tt := range tests {
@@ -98,6 +104,7 @@ func TestGlobNeeds(t *testing.T) {
 		{"??", "", "", nil},
 		{"a?", "a", "", nil},
 		{"?a", "", "a", nil},
+		{"ab[u+]cd[u+]*e", "ab", "e", []string{"cd"}},
 	}
 	for _, tt := range tests {
 		begins, ends, contains := glob(t, tt.glob, false, true).Needs()
@@ -113,6 +120,7 @@ func TestGlobErrors(t *testing.T) {
 		{"a[bc]", "a glob has no sets of characters (at byte 2)"},
 		{"[!a]", "a glob has no sets of characters (at byte 1)"},
 		{"a[", "a glob has no sets of characters (at byte 2)"},
+		{"[u+", "a glob has no sets of characters (at byte 1)"},
 		{"[*", "a glob has no sets of characters (at byte 1)"},
 		{strings.Repeat("x", 4097), "a pattern of 4097 bytes, at most 4096 are taken"},
 	}
@@ -164,6 +172,18 @@ func naive(glob, v string, path bool) bool {
 		return false
 	case v == "":
 		return false
+	case strings.HasPrefix(glob, "[u+]"):
+		inside := func(c byte) bool { return 0x80 <= c && c < 0xc0 }
+		if inside(v[0]) || separator(v[0]) {
+			return false
+		}
+		n := 1
+		for ; n < len(v) && inside(v[n]); n++ {
+			if naive(glob[4:], v[n:], path) { // what follows may begin with such a byte itself
+				return true
+			}
+		}
+		return naive(glob[4:], v[n:], path)
 	case glob[0] == '?':
 		return !separator(v[0]) && naive(glob[1:], v[1:], path)
 	case glob[0] == '[':
@@ -188,6 +208,7 @@ func lowerASCII(s string) string {
 func FuzzGlob(f *testing.F) {
 	f.Add("*/a**b?", "x/aYb/", true, true)
 	f.Add("a*[*]B", "a*b", false, false)
+	f.Add("[u+]*[u+]é", "aé\xffé", true, false)
 	f.Add(strings.Repeat("a?", 40)+"*b", strings.Repeat("ax", 40)+"b", true, false)
 	f.Fuzz(func(t *testing.T, text, value string, path, cased bool) {
 		if len(text) > 100 || len(value) > 60 || strings.Count(text, "*") > 4 {

@@ -28,6 +28,13 @@ type Regex struct {
 	size   int
 	ranges int // of its character classes
 	needs  []string
+
+	// What a Searcher goes by.
+	prog      *syntax.Prog // nil if it is too large
+	shortest  int          // bytes of a match, at least
+	bytes     ByteSet
+	run       *syntax.Inst // of a repeated class; else nil
+	runLength int
 }
 
 // The bounds of a regular expression: its work is at most size times length.
@@ -72,7 +79,12 @@ func ParseRegex(text string, cased bool) (*Regex, error) {
 		return nil, tooLarge(len(prog.Inst))
 	}
 	_, ranges := measure(tree)
-	return &Regex{re: re, size: len(prog.Inst), ranges: ranges, needs: needsOf(tree)}, nil
+	r := &Regex{re: re, size: len(prog.Inst), ranges: ranges, needs: needsOf(tree), shortest: shortestOf(tree), bytes: bytesOf(tree)}
+	r.run, r.runLength = runOf(tree)
+	if len(prog.Inst) <= maxSearchSize {
+		r.prog = prog
+	}
+	return r, nil
 }
 
 // Match reports whether r matches anywhere in v. It does not allocate in steady
