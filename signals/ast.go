@@ -46,8 +46,12 @@ type TermExpr struct {
 	Cond     Condition
 	Negate   bool
 	Cased    bool
+	Part     DatePart // only terms of Sigma have one
 	Values   []Value
 	Text     string // as written, on one line, without comments
+	// Foreign says that Text is in another language than this package's own: printed, the
+	// term is its Text, with "not " before it where NOT was pushed down.
+	Foreign bool
 
 	Field event.Field // filled in by the checker; NoField if Own
 
@@ -126,6 +130,13 @@ func (t *TermExpr) name() string {
 func (t *TermExpr) print(b *strings.Builder, negate bool) {
 	if t.Residue != nil {
 		b.WriteString(t.Residue.Text)
+		return
+	}
+	if t.Foreign {
+		if negate != t.Negate {
+			b.WriteString("not ")
+		}
+		b.WriteString(t.Text)
 		return
 	}
 	b.WriteString(t.name() + " " + t.Cond.String())

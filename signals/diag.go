@@ -40,6 +40,7 @@ type Diagnostic struct {
 	Pos     Position // Line 0: the file as a whole
 	Level   Level
 	Code    string // of a warning: a short name of the finding, which stays the same
+	ID      string // of the definition that was refused, if it is known
 	Message string
 	Hint    string // the next step; may be empty
 	Line    string // the line of the file that Pos is in, without its end
@@ -68,9 +69,16 @@ func (d Diagnostic) String() string {
 	return b.String()
 }
 
-// MarshalJSON writes the diagnostic with snake_case keys; code, hint, line and
-// text are absent where there are none.
+// maxLineText is the length of a line, in bytes, up to which JSON repeats it: a file of
+// one line would be written with each diagnostic.
+const maxLineText = 16 << 10
+
+// MarshalJSON writes the diagnostic with snake_case keys; code, id, hint, line and
+// text are absent where there are none, text also where the line is very long.
 func (d Diagnostic) MarshalJSON() ([]byte, error) {
+	if len(d.Line) > maxLineText {
+		d.Line = ""
+	}
 	return json.Marshal(struct {
 		File    string `json:"file"`
 		Line    int    `json:"line,omitempty"`
@@ -78,10 +86,11 @@ func (d Diagnostic) MarshalJSON() ([]byte, error) {
 		Width   int    `json:"width,omitempty"`
 		Level   string `json:"level"`
 		Code    string `json:"code,omitempty"`
+		ID      string `json:"id,omitempty"`
 		Message string `json:"message"`
 		Hint    string `json:"hint,omitempty"`
 		Text    string `json:"line_text,omitempty"`
-	}{d.Pos.File, d.Pos.Line, d.Pos.Column, d.Width, d.Level.String(), d.Code, d.Message, d.Hint, d.Line})
+	}{d.Pos.File, d.Pos.Line, d.Pos.Column, d.Width, d.Level.String(), d.Code, d.ID, d.Message, d.Hint, d.Line})
 }
 
 // Diagnostics are all findings of one run, sorted by position. As an error it
@@ -114,6 +123,9 @@ func (ds Diagnostics) err() error {
 	ds.sort()
 	return ds
 }
+
+// Sort puts ds in the order of files, lines and columns.
+func (ds Diagnostics) Sort() { ds.sort() }
 
 // sort puts ds in the order of files, lines and columns. Those of one place
 // stay in the order in which they were found.

@@ -45,7 +45,7 @@ func documentation(t *testing.T) (page string, blocks []block) {
 	return string(src), blocks
 }
 
-// Every example of docs/signals.md is what the page says: "yaml" blocks are
+// Every example of docs/signals.md is what the page says: "yaml" and "json" blocks are
 // definitions without mistake and without doubt, each line of a "signal" block is
 // an expression, and a "yaml bad" block gives the "text" block behind it.
 func TestDocumentation(t *testing.T) {
@@ -64,6 +64,14 @@ func TestDocumentation(t *testing.T) {
 			}
 			if _, err := signals.Lower(defs); err != nil {
 				t.Errorf("in\n%s%v", b.text, err)
+			}
+		case "json":
+			defs, err := signals.ParseFile("good.json", []byte(b.text))
+			if err != nil {
+				t.Errorf("in\n%s%s", b.text, explained(err))
+			}
+			if found := signals.Lint(defs); len(found) > 0 {
+				t.Errorf("in\n%s%s", b.text, explained(found))
 			}
 		case "signal":
 			for line := range strings.Lines(b.text) {

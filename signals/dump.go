@@ -23,6 +23,15 @@ func (s *Set) Dump(w io.Writer) error {
 	for i, sig := range s.Signals {
 		d := s.Definitions[i]
 		fmt.Fprintf(out, "signal %s %s\n  severity %s, revision %s, kinds %s\n", d.ID, strconv.Quote(d.Name), d.Severity, d.Revision, kindsText(sig.Kinds))
+		if sig.Correlation != nil {
+			s.dumpCorrelation(out, &sig)
+			continue
+		}
+		if sig.Alone {
+			l := sig.Logsource
+			fmt.Fprintf(out, "  alone, product %s, category %s, service %s, filters %d", strconv.Quote(l.Product), strconv.Quote(l.Category), strconv.Quote(l.Service), len(d.Filters))
+			dumpSilent(out, sig.Silent)
+		}
 		s.dumpNode(out, sig.Root, "  ")
 		for _, n := range sig.Suppress {
 			fmt.Fprintln(out, "  suppress")
@@ -53,6 +62,34 @@ func (s *Set) Dump(w io.Writer) error {
 	return out.Flush()
 }
 
+// dumpCorrelation prints what sig, a correlation, counts.
+func (s *Set) dumpCorrelation(out io.Writer, sig *Signal) {
+	c := sig.Correlation
+	fmt.Fprintf(out, "  %s within %d ns", c.Type, c.Timespan)
+	for _, n := range c.Counts {
+		fmt.Fprintf(out, ", %s %d", n.Op, n.N)
+	}
+	dumpSilent(out, sig.Silent)
+	for i, r := range c.Rules {
+		fmt.Fprintf(out, "    of %s", s.Definitions[r].ID)
+		for _, fields := range c.GroupBy {
+			fmt.Fprintf(out, " by %s", strconv.Quote(fields[i]))
+		}
+		if len(c.Field) > 0 {
+			fmt.Fprintf(out, " values of %s", strconv.Quote(c.Field[i]))
+		}
+		fmt.Fprintln(out)
+	}
+}
+
+// dumpSilent ends a line that says what a signal does.
+func dumpSilent(out io.Writer, silent bool) {
+	if silent {
+		fmt.Fprint(out, ", silent")
+	}
+	fmt.Fprintln(out)
+}
+
 func (s *Set) dumpTerm(out io.Writer, i int, t *Term) {
 	subject := fmt.Sprintf("%s %s", s.fieldName(t.Field, t.Own), t.Cond)
 	if t.Cond == Residual {
@@ -76,6 +113,9 @@ func (s *Set) dumpTerm(out io.Writer, i int, t *Term) {
 
 func (s *Set) dumpAtom(out io.Writer, i int, a *Atom) {
 	fmt.Fprintf(out, "  a%d %s %s", i, s.fieldName(a.Field, a.Own), a.Cond)
+	if a.Part != NoPart {
+		fmt.Fprintf(out, " (%s)", a.Part)
+	}
 	if a.Cased {
 		fmt.Fprint(out, " cased")
 	}

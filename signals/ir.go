@@ -30,7 +30,102 @@ type Signal struct {
 	// Suppress are the roots of expressions, each judged as one group on the event
 	// at hand, without memory: where one is true the signal does not fire.
 	Suppress []uint32
+
+	// Alone says that the signal is judged on the event at hand alone, without memory:
+	// it fires on every event that belongs to Logsource and on which the expression is
+	// true. Signals of Sigma are.
+	Alone     bool
+	Logsource Logsource
+	// Silent says that a match is not reported: it only feeds correlations.
+	Silent bool
+	// Correlation is set for a signal that fires on matches of others; Root is then 0 and
+	// without meaning.
+	Correlation *Correlation
 }
+
+// Logsource is which logs a signal is for, in Sigma's words; an empty one asks for
+// nothing.
+type Logsource struct {
+	Product, Category, Service string
+}
+
+// CorrelationType is what a correlation counts.
+type CorrelationType uint8
+
+// The types. The numbers are stored in signals.bin.
+const (
+	EventCount CorrelationType = iota
+	ValueCount
+	Temporal
+	TemporalOrdered
+	numCorrelationTypes
+)
+
+var correlationTypeNames = [numCorrelationTypes]string{"event_count", "value_count", "temporal", "temporal_ordered"}
+
+// String returns the type as Sigma spells it.
+func (t CorrelationType) String() string {
+	if t < numCorrelationTypes {
+		return correlationTypeNames[t]
+	}
+	return "unknown"
+}
+
+// Valid reports whether t is a type of this version.
+func (t CorrelationType) Valid() bool { return t < numCorrelationTypes }
+
+// Correlation fires on matches of other signals. What it means is in DESIGN.md
+// section 5: the window of a match at t is (t - Timespan, t] in event time.
+type Correlation struct {
+	Type     CorrelationType
+	Rules    []uint32 // indexes into Set.Signals, in the order written, none of them the correlation itself or one that leads back to it
+	Timespan int64    // nanoseconds, above 0
+	// GroupBy and Field have the name of the field for each of Rules, aliases resolved:
+	// GroupBy[i][r] is group-by field i in events that Rules[r] fires on. Field is only
+	// for ValueCount. A name is an own name or, with a dot, a field of the registry.
+	GroupBy [][]string
+	Field   []string
+	// Counts must all hold for what is counted: events, distinct values, or for the
+	// temporal types the number of different Rules that fired in the window.
+	Counts []Count
+}
+
+// Count is one bound of a correlation.
+type Count struct {
+	Op CountOp
+	N  uint64
+}
+
+// CountOp compares what is counted with a number.
+type CountOp uint8
+
+// The comparisons. The numbers are stored in signals.bin.
+const (
+	CountGreater CountOp = iota
+	CountGreaterEqual
+	CountLess
+	CountLessEqual
+	CountEqual
+	CountNotEqual
+	numCountOps
+)
+
+var countOpNames = [numCountOps]string{"gt", "gte", "lt", "lte", "eq", "neq"}
+
+// String returns the comparison as Sigma spells it.
+func (o CountOp) String() string {
+	if o < numCountOps {
+		return countOpNames[o]
+	}
+	return "unknown"
+}
+
+// Valid reports whether o is a comparison of this version.
+func (o CountOp) Valid() bool { return o < numCountOps }
+
+// AnyField as an own name stands for every value that the source delivered: keywords
+// of Sigma are terms on it.
+const AnyField = "*"
 
 // NodeOp is what a node does with its children.
 type NodeOp uint8
@@ -66,8 +161,10 @@ type Term struct {
 	Cond   Condition
 	Negate bool
 	Cased  bool
-	Group  bool     // stands inside group( )
-	Atoms  []uint32 // indexes into Set.Atoms: the term is met if any atom is (none of them, if Negate)
+	// Part is what is taken of a date before it is compared, as a number; 0: nothing is.
+	Part  DatePart
+	Group bool     // stands inside group( )
+	Atoms []uint32 // indexes into Set.Atoms: the term is met if any atom is (none of them, if Negate)
 	// Residue is the index into Set.Residues for the condition Residual, else 0. Its
 	// Atoms, which may be on several fields, are then what the residue can not be true
 	// without: one of them must be met. None means that nothing is known.
@@ -111,12 +208,47 @@ const (
 	Regex    // RE2, unanchored, on bytes
 	InList   // is any value of a named list
 	Residual // a part of a CEL expression
+	// Comparisons with the value of another own field of the same record, whose name is
+	// the literal: all that follows is for own fields only.
+	IsField
+	ContainsField
+	BeginsWithField
+	EndsWithField
 	numConditions
 )
 
 var conditionNames = [numConditions]string{"is", "contains", "begins with", "ends with",
 	"exists", "<", "<=", ">", ">=", "in cidr",
-	"glob", "path glob", "regex", "in list", "cel"}
+	"glob", "path glob", "regex", "in list", "cel",
+	"is field", "contains field", "begins with field", "ends with field"}
+
+// DatePart is a number that is taken of a date.
+type DatePart uint8
+
+// The parts. The numbers are stored in signals.bin.
+const (
+	NoPart DatePart = iota
+	Minute
+	Hour
+	Day   // of the month
+	Week  // of the year, as ISO 8601 counts
+	Month // 1 is January
+	Year
+	numDateParts
+)
+
+var datePartNames = [numDateParts]string{"", "minute", "hour", "day", "week", "month", "year"}
+
+// String returns the part as Sigma spells it.
+func (p DatePart) String() string {
+	if p < numDateParts {
+		return datePartNames[p]
+	}
+	return "unknown"
+}
+
+// Valid reports whether p is a part of this version.
+func (p DatePart) Valid() bool { return p < numDateParts }
 
 // String returns the condition as signals spell it.
 func (c Condition) String() string {
@@ -144,6 +276,12 @@ func (c Condition) Valid() bool { return c < numConditions }
 //   - Glob, PathGlob, Regex: Literal, the pattern of package pattern; a glob has
 //     ASCII letters in lower case unless Cased
 //   - InList: Literal, the name of the list
+//   - Less and the like on an own field: Literal, the number in decimal as written; the
+//     value is read as a decimal number, and what is none meets nothing
+//   - any condition with a Part: Number; the value is read as a date
+//   - InCIDR on an own field: Literal, the text of a masked netip.Prefix; the value is
+//     read as an address
+//   - IsField and the like: Literal, the name of the other field
 //   - Residual: never
 type Atom struct {
 	Field   event.Field
@@ -152,4 +290,5 @@ type Atom struct {
 	Cased   bool
 	Literal string
 	Number  int64
+	Part    DatePart
 }

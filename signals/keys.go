@@ -14,12 +14,13 @@ import (
 	"unicode"
 
 	"go.yaml.in/yaml/v4"
-
-	"seismo/internal/display"
 )
 
-// Statuses returns the words that a definition's status may be.
-func Statuses() []string { return []string{"experimental", "test", "stable", "deprecated"} }
+// Statuses returns the words that a definition's status may be, in rising order of
+// how far it can be trusted.
+func Statuses() []string {
+	return []string{"unsupported", "deprecated", "experimental", "test", "stable"}
+}
 
 // Platforms returns the platforms that a definition may name.
 func Platforms() []string { return []string{"linux", "windows", "macos"} }
@@ -89,6 +90,7 @@ func meantKey(name string) string {
 func (f *fileReader) definition(n *yaml.Node) {
 	d := Definition{Severity: Medium, Pos: f.pos(n)}
 	f.found++
+	first := len(f.diags)
 	keys := keysOf()
 	seen := map[string]*yaml.Node{}
 	good := f.allBare(n)
@@ -124,7 +126,9 @@ func (f *fileReader) definition(n *yaml.Node) {
 	if good {
 		d.Revision = revision(&d)
 		f.defs = append(f.defs, d)
+		return
 	}
+	f.refuse(first, Refused{ID: d.ID, Name: d.Name, Pos: d.Pos})
 }
 
 // requiredHintOf returns the next step for a definition that lacks k.
@@ -260,12 +264,7 @@ func (f *fileReader) id(d *Definition, n *yaml.Node) bool {
 		return false
 	}
 	d.ID = strings.ToLower(s)
-	if first, twice := f.ids.at[d.ID]; twice {
-		f.errorAt(n, idHint, "id %s stands twice, first at %s:%d:%d", d.ID, display.Text(first.File), first.Line, first.Column)
-		return false
-	}
-	f.ids.at[d.ID] = f.pos(n)
-	return true
+	return f.takeID(n, d.ID)
 }
 
 // maxName is the number of bytes of a signal's name.

@@ -25,7 +25,9 @@ import (
 func Lint(defs []Definition) Diagnostics {
 	l := &linter{}
 	for i := range defs {
-		if defs[i].Expr != nil {
+		// Rules of Sigma are judged without memory, groups and kinds, and what is odd in
+		// one is not ours to say; that two are the same is.
+		if defs[i].Expr != nil && defs[i].Language != LanguageSigma {
 			l.definition(&defs[i])
 		}
 	}

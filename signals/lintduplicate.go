@@ -77,6 +77,9 @@ func sharePlatform(a, b *Definition) bool {
 func signalForm(d *Definition) string {
 	var c canonical
 	c.text(exprForm(part{expr: d.Expr}, false))
+	if d.Language == LanguageSigma {
+		c.list([]string{d.Logsource.Product, d.Logsource.Category, d.Logsource.Service})
+	}
 	var suppress []string
 	for _, e := range d.SuppressExprs {
 		suppress = append(suppress, exprForm(part{expr: e}, true))
@@ -129,6 +132,7 @@ func partForms(parts []part, and, group bool) []string {
 		fieldKey
 		cond  Condition
 		cased bool
+		part  DatePart
 	}
 	merged := map[list]int{} // index in parts
 	atoms := map[int][]Atom{}
@@ -139,7 +143,7 @@ func partForms(parts []part, and, group bool) []string {
 			continue
 		}
 		t := p.expr.Term
-		key := list{keyOf(t), t.Cond, t.Cased}
+		key := list{keyOf(t), t.Cond, t.Cased, t.Part}
 		first, ok := merged[key]
 		if !ok {
 			first = i

@@ -198,7 +198,7 @@ seismo: DIR/d.yml:1:5: YAML: did not find expected node content
   | x: [
   |     ^
 seismo: DIR/e.yml: file is longer than 1048576 bytes
-seismo: DIR/empty: directory holds no file called *.yml or *.yaml
+seismo: DIR/empty: directory holds no file called *.yml, *.yaml or signals.json
 seismo: DIR/g.yml: can not be read: not a regular file
 seismo: DIR/missing.yml: can not be read: no such file or directory
 `

@@ -14,17 +14,29 @@ const (
 	maxLoadedValues   = 500_000
 	maxLoadedLiterals = 16 << 20 // bytes
 	maxLoadedResidues = 64 << 20 // bytes of what stays CEL, encoded
+	maxLoadedTexts    = 96 << 20 // bytes of documents in other languages; 20,000 of 5 KB
 )
 
 // size is how much of each there is.
-type size struct{ terms, values, literals, residues int }
+type size struct{ terms, values, literals, residues, texts int }
 
 // add counts what d consists of.
 func (s *size) add(d *Definition) {
-	s.expr(d.Expr)
+	if d.Expr != nil { // a correlation has none
+		s.expr(d.Expr)
+	}
+	if d.Language == LanguageSigma {
+		s.texts += len(d.Text)
+	}
 	for _, e := range d.SuppressExprs {
 		s.expr(e)
 	}
+}
+
+// addFilter counts what f consists of.
+func (s *size) addFilter(f *Filter) {
+	s.texts += len(f.Text)
+	s.expr(f.Expr)
 }
 
 func (s *size) expr(e *Expr) {
@@ -55,6 +67,8 @@ func (s *size) excess() string {
 		return fmt.Sprintf("%d MiB of literals", maxLoadedLiterals>>20)
 	case s.residues > maxLoadedResidues:
 		return fmt.Sprintf("%d MiB of CEL that is evaluated as such", maxLoadedResidues>>20)
+	case s.texts > maxLoadedTexts:
+		return fmt.Sprintf("%d MiB of documents", maxLoadedTexts>>20)
 	}
 	return ""
 }

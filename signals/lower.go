@@ -9,8 +9,6 @@ package signals
 import (
 	"crypto/sha256"
 	"fmt"
-	"slices"
-	"strings"
 
 	"seismo/internal/event"
 )
@@ -29,36 +27,55 @@ const (
 //
 // The error is a [Diagnostics]: a definition without expression, an id that
 // stands twice, or a set that is too large.
-func Lower(defs []Definition) (*Set, error) {
+func Lower(defs []Definition) (*Set, error) { return LowerInput(Input{Definitions: defs}) }
+
+// LowerInput is [Lower] with filters and correlations: filters are joined to their
+// rules, and correlations tied to theirs. The error names too what refers to a
+// definition that is not there, and correlations that lead back to themselves.
+func LowerInput(in Input) (*Set, error) {
 	l := &lowerer{
-		set:   &Set{Definitions: slices.Clone(defs)},
 		terms: map[[sha256.Size]byte]uint32{}, ids: map[uint64]bool{},
 		atoms: map[Atom]uint32{}, residues: map[string]uint32{},
 	}
-	slices.SortStableFunc(l.set.Definitions, func(a, b Definition) int { return strings.Compare(a.ID, b.ID) })
-	if len(defs) > maxDefinitions {
-		l.fail(Position{}, "%d signals, at most %d are taken", len(defs), maxDefinitions)
+	if len(in.Definitions) > maxDefinitions {
+		l.fail(Position{}, "%d signals, at most %d are taken", len(in.Definitions), maxDefinitions)
 		return nil, l.diags.err()
 	}
+	linked, err := link(in)
+	if err != nil {
+		return nil, err
+	}
+	l.set = &Set{Definitions: linked.defs}
+	silent := linked.silent(in.Silent)
 	for i := range l.set.Definitions {
 		d := &l.set.Definitions[i]
 		switch {
-		case d.Expr == nil:
+		case d.Expr == nil && d.Correlation == nil:
 			l.fail(d.Pos, "signal %s has no checked expression", quote(d.Name))
 			continue
 		case i > 0 && l.set.Definitions[i-1].ID == d.ID:
 			l.fail(d.Pos, "id %s stands twice", quote(d.ID))
 			continue
 		}
-		if l.signal(d); l.full {
+		if l.signal(d, Signal{Silent: silent[i], Correlation: linked.links[i]}); l.full {
 			break
 		}
-		d.Expr, d.SuppressExprs = nil, nil // of a large set they take more than all the rest
+		d.Expr, d.SuppressExprs, d.Original = nil, nil, nil // of a large set they take more than all the rest
 	}
 	if err := l.diags.err(); err != nil {
 		return nil, err
 	}
 	return l.set, nil
+}
+
+// link ties in, and is an error if anything can not be tied.
+func link(in Input) (*linker, error) {
+	l := newLinker(in)
+	if needed(&in) {
+		l.correlations()
+		l.filters(in.Filters)
+	}
+	return l, l.diags.err()
 }
 
 type lowerer struct {
@@ -79,20 +96,38 @@ type lowerer struct {
 	}
 }
 
-// signal lowers d.
-func (l *lowerer) signal(d *Definition) {
+// signal lowers d, of whose signal s is what links say.
+func (l *lowerer) signal(d *Definition, s Signal) {
+	switch {
+	case d.Correlation != nil: // it has no expression
+	case d.Language == LanguageSigma:
+		s.Alone, s.Logsource = true, d.Logsource
+		s.Root, _ = l.expr(d.Expr, false, false, d)
+		s.Kinds = event.AllKinds // the logsource says which of them
+	default:
+		l.remembering(d, &s)
+	}
+	l.set.Signals = append(l.set.Signals, s)
+	l.bounds(d)
+}
+
+// remembering lowers d, which is judged on a process with memory, into s.
+func (l *lowerer) remembering(d *Definition, s *Signal) {
 	root, r := l.expr(d.Expr, false, false, d)
 	// A branch without event terms fires when its process is published; one that
 	// earlier events have met can be completed by a value that arrives later.
 	if r.process || r.events > 1 && r.late || r.events > 0 && r.waits {
 		r.kinds |= event.SetOf(event.KindProcess)
 	}
-	s := Signal{Root: root, Kinds: r.kinds}
+	s.Root, s.Kinds = root, r.kinds
 	for _, e := range d.SuppressExprs {
 		root, _ := l.expr(e, false, true, d)
 		s.Suppress = append(s.Suppress, root)
 	}
-	l.set.Signals = append(l.set.Signals, s)
+}
+
+// bounds reports that the set has become too large by d.
+func (l *lowerer) bounds(d *Definition) {
 	for _, bound := range []struct {
 		n, max int
 		what   string

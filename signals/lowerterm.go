@@ -31,7 +31,7 @@ func (l *lowerer) term(t *TermExpr, negate, group bool, d *Definition) uint32 {
 	l.ids[id] = true
 	term := Term{
 		ID: id, Text: t.Text, Field: t.Field, Kinds: termKinds(t),
-		Cond: t.Cond, Negate: negate, Cased: t.Cased, Group: group,
+		Cond: t.Cond, Negate: negate, Cased: t.Cased, Part: t.Part, Group: group,
 	}
 	if t.Own {
 		term.Own = t.Property
@@ -88,7 +88,7 @@ func appendAtoms(atoms []Atom, t *TermExpr) []Atom {
 	if t.Residue != nil {
 		return append(atoms, t.Residue.Guards...)
 	}
-	a := Atom{Field: t.Field, Cond: t.Cond, Cased: t.Cased}
+	a := Atom{Field: t.Field, Cond: t.Cond, Cased: t.Cased, Part: t.Part}
 	typ := event.String
 	if t.Own {
 		a.Own = t.Property
@@ -102,8 +102,14 @@ func appendAtoms(atoms []Atom, t *TermExpr) []Atom {
 	for i := range t.Values {
 		v := &t.Values[i]
 		switch {
+		case t.Part != NoPart:
+			a.Number = v.Number
 		case t.Cond == InList || t.Cond == Regex: // a regular expression is folded when it is parsed
 			a.Literal = v.Text
+		case t.Cond >= IsField && t.Cond <= EndsWithField: // an own name is case-sensitive
+			a.Literal = v.Text
+		case t.Own && t.Cond == InCIDR:
+			a.Literal = v.Address
 		case typ == event.Integer || typ == event.Identifier || typ == event.Time:
 			a.Number = v.Number
 		case typ == event.Address && (t.Cond == Is || t.Cond == InCIDR):
@@ -138,7 +144,8 @@ func appendAtoms(atoms []Atom, t *TermExpr) []Atom {
 // each, 0 or 1, for negation, cased and group; and the values, each once, in the
 // order of their bytes: a literal as it is compared, a number as 8 bytes, big
 // endian; a residue has none. If it is a residue, or events of any kind meet it,
-// the set of kinds follows as a number of 64 bits.
+// the set of kinds follows as a number of 64 bits. If a part of a date is taken,
+// "part" and its name follow.
 func canonicalTerm(t *TermExpr, atoms []Atom, negate, group bool) string {
 	return string(appendTerm(nil, t, atoms, negate, group))
 }
@@ -181,6 +188,10 @@ func appendTerm(c canonical, t *TermExpr, atoms []Atom, negate, group bool) cano
 	}
 	if t.Residue != nil || t.AnyKind {
 		c.number(int(termKinds(t)))
+	}
+	if t.Part != NoPart {
+		c.text("part")
+		c.text(t.Part.String())
 	}
 	return c
 }

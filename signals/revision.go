@@ -11,11 +11,16 @@ import (
 // revision returns the first 16 hex digits of the SHA-256 of d's canonical form.
 //
 // The canonical form is the fields of d in the order of [Definition], from ID to
-// Suppress, but the language only if it is CEL and Suppress only if there are any:
-// each text as its length in bytes (64 bits, big endian) and its bytes, the
-// severity as the text of its name, each list as the number of its texts (64
-// bits, big endian) and the texts.
-func revision(d *Definition) string {
+// Suppress, but the language only if it is not the text language and Suppress only if
+// there are any: each text as its length in bytes (64 bits, big endian) and its bytes,
+// the severity as the text of its name, each list as the number of its texts (64
+// bits, big endian) and the texts. Of Sigma the placeholders with their values follow,
+// if there are any. Where filters are joined to a rule, filtered makes a revision of
+// this one and theirs.
+func revision(d *Definition) string { return revisionWith(d, "") }
+
+// revisionWith is revision for a definition in which placeholders stand for expanded.
+func revisionWith(d *Definition, expanded string) string {
 	h := canonical{}
 	h.text(d.ID)
 	h.text(d.Name)
@@ -29,12 +34,15 @@ func revision(d *Definition) string {
 	h.list(d.FalsePositives)
 	h.text(d.Response)
 	h.list(d.Labels)
-	if d.Language == LanguageCEL {
-		h.text(LanguageCEL)
+	if d.Language != LanguageSignal && d.Language != "" {
+		h.text(d.Language)
 	}
 	h.text(d.Text)
 	if len(d.Suppress) > 0 {
 		h.list(d.Suppress)
+	}
+	if expanded != "" {
+		h.text(expanded)
 	}
 	sum := sha256.Sum256(h)
 	return hex.EncodeToString(sum[:8])

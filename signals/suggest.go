@@ -15,6 +15,10 @@ func didYouMean(s string) string {
 	return " (did you mean " + quote(s) + "?)"
 }
 
+// Nearest returns the candidate that an author who wrote word may have meant, the
+// first of several; empty if none is like it. Candidates are in lower case.
+func Nearest(word string, candidates []string) string { return nearest(word, candidates) }
+
 // nearest returns the candidate that is most like word, the first of several;
 // empty if none is like it. A third of the word may be wrong.
 func nearest(word string, candidates []string) string {

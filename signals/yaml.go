@@ -30,8 +30,15 @@ const (
 // The error is a [Diagnostics] with all that is wrong in the file; the
 // definitions returned with it are those in which nothing is wrong.
 func ParseFile(name string, src []byte) ([]Definition, error) {
-	f := parseFile(name, src, new(idPlaces))
-	return f.defs, f.diags.err()
+	loaded, err := ParseFileWith(name, src, Options{})
+	return loaded.Definitions, err
+}
+
+// ParseFileWith is [ParseFile] for files that may hold documents in other languages
+// too. What was read is never nil.
+func ParseFileWith(name string, src []byte, o Options) (*Loaded, error) {
+	f := parseFile(name, src, new(idPlaces), &o)
+	return &Loaded{Definitions: f.defs, Filters: f.filters, Refused: f.refused}, f.diags.err()
 }
 
 // idPlaces are the places of the ids that have been read, by id.
@@ -39,18 +46,23 @@ type idPlaces struct{ at map[string]Position }
 
 // parseFile reads the definitions in src. Ids that stand in ids already are
 // refused; those of src are added.
-func parseFile(name string, src []byte, ids *idPlaces) *fileReader {
-	f := &fileReader{source: source{file: name, pieces: []piece{{line: 1, column: 1, point: true}}}, ids: ids}
+func parseFile(name string, src []byte, ids *idPlaces, o *Options) *fileReader {
+	if isOriginal(name) {
+		return parseOriginal(name, src, ids, o)
+	}
+	f := &fileReader{source: source{file: name, pieces: []piece{{line: 1, column: 1, point: true}}}, ids: ids, options: o}
 	if ids.at == nil {
 		ids.at = map[string]Position{}
 	}
 	if len(src) > maxFile {
 		f.reportAt(Position{File: name}, 1, "", "file is longer than %d bytes", maxFile)
+		f.refuse(0, Refused{Pos: Position{File: name}})
 		return f
 	}
 	src = bytes.TrimPrefix(src, []byte("\ufeff")) // a byte order mark
 	f.lines = splitLines(string(src))
 	if !f.characters(src) {
+		f.refuse(0, Refused{Pos: Position{File: name}})
 		return f
 	}
 	documents := f.documents(src)
@@ -59,6 +71,7 @@ func parseFile(name string, src []byte, ids *idPlaces) *fileReader {
 	}
 	if f.found == 0 && len(f.diags) == 0 {
 		f.reportAt(Position{File: name}, 1, "", "file holds no signal definition")
+		f.refuse(0, Refused{Pos: Position{File: name}})
 	}
 	return f
 }
@@ -66,9 +79,16 @@ func parseFile(name string, src []byte, ids *idPlaces) *fileReader {
 // fileReader gathers the definitions and the diagnostics of one file.
 type fileReader struct {
 	source
-	ids   *idPlaces
-	found int // definitions, good or not
-	defs  []Definition
+	ids     *idPlaces
+	options *Options
+	found   int // definitions, good or not
+	defs    []Definition
+	filters []Filter
+	refused []Refused
+	// readers are those of the options' languages, once they are needed; markers are the
+	// lines that part documents.
+	readers []func(*Document)
+	markers []int
 }
 
 // errorAt reports a diagnostic at n; width is that of its value in characters.
@@ -153,6 +173,7 @@ func (f *fileReader) yamlError(err error) {
 		hint = `a text with a colon and a blank in it, or with quotes around a part of it, stands below "signal: |", indented`
 	}
 	f.reportAt(pos, 1, hint, "YAML: %s", strings.TrimPrefix(message, "yaml: "))
+	f.refuse(len(f.diags), Refused{Pos: pos})
 }
 
 // document reads one document.
@@ -163,12 +184,23 @@ func (f *fileReader) document(doc *yaml.Node) {
 	root := doc.Content[0]
 	switch {
 	case root.Kind == yaml.MappingNode:
-		f.definition(root)
+		if language := f.claimed(root); language >= 0 {
+			f.foreign(language, root)
+		} else {
+			f.definition(root)
+		}
 	case root.Kind == yaml.SequenceNode:
 		f.bare(root)
 		for _, n := range root.Content {
 			if n.Kind != yaml.MappingNode {
 				f.errorAt(n, "", "expected a signal definition, found %s", nodeText(n))
+				f.refuse(len(f.diags), Refused{Pos: f.pos(n)})
+				continue
+			}
+			if f.claimed(n) >= 0 {
+				f.found++
+				f.errorAt(n, "each is a document of its own, with a line --- between two of them", "a rule of Sigma in a list")
+				f.refuse(len(f.diags), Refused{Pos: f.pos(n)})
 				continue
 			}
 			f.definition(n)
@@ -177,6 +209,7 @@ func (f *fileReader) document(doc *yaml.Node) {
 		// An empty document: a file may begin or end with a separator.
 	default:
 		f.errorAt(root, "a definition is a mapping with id, name and signal or cel", "expected a signal definition or a list of them, found %s", nodeText(root))
+		f.refuse(len(f.diags), Refused{Pos: f.pos(root)})
 	}
 }
 
