@@ -165,6 +165,9 @@ func cost(en *entry) int32 {
 	n := int(unsafe.Sizeof(entry{})) + 64 // 64: its share of the index
 	for p := en.image; p != nil && p.PID == en.key.pid; p = p.Previous {
 		n += int(unsafe.Sizeof(event.Process{}))
+		if p.Windows != nil {
+			n += int(unsafe.Sizeof(event.WindowsFacts{})) // their texts are shared
+		}
 		if !p.Forked {
 			n += len(p.CommandLine) + 16*len(p.Args)
 		}

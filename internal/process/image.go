@@ -260,6 +260,7 @@ func (t *Table) build(e *event.Event, en *entry, tag byte) *event.Process {
 			p.Hash = append(p.Hash, string(v))
 		}
 	}
+	p.Windows = event.MakeWindowsFacts(func(f event.Field) string { return t.text(e, f) })
 	if start, ok := e.Int(event.ProcessStartTime); ok {
 		p.Start = start
 	}

@@ -151,7 +151,7 @@ func (t *Table) Apply(b *event.Batch) {
 	}
 	for _, e := range b.Events() {
 		t.nameUsers(e)
-		if e.PID <= 0 || e.Process != nil {
+		if e.PID <= 0 || e.Process != nil || e.Logsource != nil { // with logs, the record names its process itself (Named)
 			continue
 		}
 		switch {
