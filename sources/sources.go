@@ -11,10 +11,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"seismo/internal/event"
 	"seismo/sources/audit"
+	"seismo/sources/jsonl"
 )
 
 // ErrFormat is wrapped by errors about a format that is not known or not given.
@@ -38,6 +40,9 @@ type Options struct {
 	Name string
 	// Demand says which of the records' own fields are kept.
 	Demand event.Demand
+	// Logsource is the logs that records belong to which name none themselves, for
+	// the formats whose records carry the names of Sigma; nil: they are derived.
+	Logsource *event.Logsource
 	// BatchEvents is the number of events at which a batch is full; 0 stands
 	// for 1,000.
 	BatchEvents int
@@ -49,15 +54,23 @@ type Options struct {
 type format struct {
 	name, doc string
 	open      func(r io.Reader, o Options, prompt bool) Source
+	aliases   []string
+	logs      bool // takes Options.Logsource
 }
 
 var formats = []format{
-	{"audit", "Linux audit log (audit.log: raw, enriched, with node=), or the input of an auditd plugin", openAudit},
+	{name: "audit", doc: "Linux audit log (audit.log: raw, enriched, with node=), or the input of an auditd plugin", open: openAudit},
+	{name: "json", doc: "JSON, an object a line or an array: Sigma field names, Windows events, Winlogbeat or ECS", open: openJSON,
+		aliases: []string{"jsonl"}, logs: true},
 }
 
 func openAudit(r io.Reader, o Options, prompt bool) Source {
 	return audit.NewStream(r, audit.StreamOptions{Name: o.Name, BatchEvents: o.BatchEvents, Prompt: prompt,
 		Decode: audit.DecodeOptions{Demand: o.Demand}})
+}
+
+func openJSON(r io.Reader, o Options, prompt bool) Source {
+	return jsonl.NewStream(r, jsonl.StreamOptions{Name: o.Name, Logsource: o.Logsource, BatchEvents: o.BatchEvents, Prompt: prompt})
 }
 
 // Format is a format as help texts show it.
@@ -79,17 +92,24 @@ func Formats() []Format {
 // the format. The path "-" is standard input, which Close leaves open. An error
 // about the format wraps [ErrFormat] and names those that are known; others wrap
 // what the operating system said.
+//
+// A gzip stream or a zip archive, which the first bytes tell, is unpacked on the way,
+// whatever it is called; all files of an archive are of the format given. What unpacks
+// to more than 4 GiB, or beyond 64 MiB to more than 200 times its size, is given up
+// there with an error that wraps [ErrExpansion].
 func Open(spec string, o Options) (Source, error) {
-	name, path, _ := strings.Cut(spec, ":")
-	f, known := find(name)
-	if !known || !strings.Contains(spec, ":") {
-		path = spec
+	name, path, known := cutSpec(spec)
+	f, _ := find(name)
+	if !known {
 		if o.Format == "" {
 			return nil, fmt.Errorf("open %q: no format given (write %s): %w", spec, examples(spec), ErrFormat)
 		}
 		if f, known = find(o.Format); !known {
 			return nil, unknown(o.Format)
 		}
+	}
+	if err := f.check(o); err != nil {
+		return nil, err
 	}
 	switch path {
 	case "":
@@ -102,8 +122,16 @@ func Open(spec string, o Options) (Source, error) {
 		if o.Name == "" {
 			o.Name = "-"
 		}
-		return f.open(struct{ io.Reader }{in}, o, true), nil
+		return f.open(newUnpacker(struct{ io.Reader }{in}, usualExpansion), o, true), nil
 	}
+	if o.Name == "" {
+		o.Name = path
+	}
+	return openFile(f, path, o)
+}
+
+// openFile opens the file at path, or what is packed in it.
+func openFile(f format, path string, o Options) (Source, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -116,25 +144,67 @@ func Open(spec string, o Options) (Source, error) {
 		file.Close()
 		return nil, err
 	}
-	if o.Name == "" {
-		o.Name = path
+	if info.Mode().IsRegular() {
+		head := make([]byte, len(zipMagic))
+		n, _ := file.ReadAt(head, 0)
+		if isPacked(head[:n]) == "zip" {
+			a, err := openArchive(file, info.Size(), f, o, usualExpansion)
+			if err != nil {
+				file.Close()
+				return nil, err
+			}
+			return a, nil
+		}
 	}
-	return f.open(file, o, !info.Mode().IsRegular()), nil
+	return f.open(newUnpacker(file, usualExpansion), o, !info.Mode().IsRegular()), nil
+}
+
+// cutSpec cuts FORMAT:PATH; known says that a format stands before the path.
+func cutSpec(spec string) (name, path string, known bool) {
+	name, path, colon := strings.Cut(spec, ":")
+	if _, known := find(name); !colon || !known {
+		return "", spec, false
+	}
+	return name, path, true
+}
+
+// Path returns the path in spec, which is FORMAT:PATH or a path alone.
+func Path(spec string) string {
+	_, path, _ := cutSpec(spec)
+	return path
+}
+
+// check reports what o asks for and f can not do.
+func (f format) check(o Options) error {
+	if o.Logsource != nil && !f.logs {
+		return fmt.Errorf("format %s: its records say themselves which logs they belong to; a logsource is given for json only", f.name)
+	}
+	return nil
 }
 
 // Decode returns a source that reads r, which is of the format called name, to
-// its end. Close closes r if it is an io.Closer.
+// its end; a gzip stream is unpacked as by [Open]. Close closes r if it is an io.Closer.
 func Decode(name string, r io.Reader, o Options) (Source, error) {
 	f, ok := find(name)
 	if !ok {
 		return nil, unknown(name)
 	}
-	return f.open(r, o, false), nil
+	if err := f.check(o); err != nil {
+		return nil, err
+	}
+	return f.open(newUnpacker(r, usualExpansion), o, false), nil
+}
+
+// TakesLogsource reports whether logs of the format called name are read with
+// Options.Logsource; with others Open refuses it.
+func TakesLogsource(name string) bool {
+	f, ok := find(name)
+	return ok && f.logs
 }
 
 func find(name string) (format, bool) {
 	for _, f := range formats {
-		if f.name == name {
+		if f.name == name || slices.Contains(f.aliases, name) {
 			return f, true
 		}
 	}

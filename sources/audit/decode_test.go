@@ -277,6 +277,46 @@ func TestOwnFields(t *testing.T) {
 	}
 }
 
+// What people read of an audit log is there under the names that it has there.
+func TestOwnFieldsAsRead(t *testing.T) {
+	tests := []struct {
+		name string
+		text string
+		asks []string
+		want []ownView
+	}{
+		{"the type of each record, not of its end", lines(syscall(59, "yes", 0), `EXECVE argc=1 a0="x"`, "EOE "), []string{"type"},
+			[]ownView{{0, "type", "SYSCALL"}, {1, "type", "EXECVE"}}},
+		{"a text that gives itself a type", lines(`USER_CMD pid=1 uid=0 auid=0 ses=1 msg='type=EXECVE a0="x" res=success'`), []string{"type"},
+			[]ownView{{0, "type", "USER_CMD"}}},
+		{"number and name of the call", lines(syscall(59, "yes", 0)), []string{"SYSCALL", "syscall"},
+			[]ownView{{0, "syscall", "59"}, {0, "syscall", "execve"}, {0, "SYSCALL", "execve"}}},
+		{"the name alone", lines(syscall(59, "yes", 0)), []string{"SYSCALL"}, []ownView{{0, "SYSCALL", "execve"}}},
+		{"auditd gave the name", lines(syscall(59, "yes", 0) + "\x1dARCH=x86_64 SYSCALL=execve"), []string{"SYSCALL"},
+			[]ownView{{0, "SYSCALL", "execve"}}},
+		{"the same number on 32 bits", lines(strings.Replace(syscall(11, "yes", 0), "arch=c000003e", "arch=40000003", 1)), []string{"SYSCALL"},
+			[]ownView{{0, "SYSCALL", "execve"}}},
+		{"a number without a name", lines(syscall(9999, "yes", 0)), []string{"SYSCALL", "syscall"}, []ownView{{0, "syscall", "9999"}}},
+		{"a name in place of the number", lines(strings.Replace(syscall(59, "yes", 0), "syscall=59", "syscall=execve", 1)), []string{"SYSCALL", "syscall"},
+			[]ownView{{0, "syscall", "execve"}, {0, "SYSCALL", "execve"}}},
+		{"a call that another record is about", lines(`SECCOMP auid=0 uid=0 gid=0 ses=1 pid=7 comm="x" exe="/x" sig=31 arch=c000003e syscall=101 compat=0 ip=0x7f code=0x0`), []string{"SYSCALL"},
+			[]ownView{{0, "SYSCALL", "ptrace"}}},
+		{"what a program writes is no call", lines(`USER_CMD pid=1 uid=0 auid=0 ses=1 msg='arch=c000003e syscall=59 res=success'`), []string{"SYSCALL"}, nil},
+		{"two keys", strings.Replace(lines(syscall(59, "yes", 0)), "key=(null)", "key=6101622063", 1), []string{"key"},
+			[]ownView{{0, "key", "a\x01b c"}, {0, "key", "a"}, {0, "key", "b c"}}},
+		{"a process title", lines(syscall(59, "yes", 0), "PROCTITLE proctitle=6C73002D6C00"), []string{"proctitle"},
+			[]ownView{{1, "proctitle", "ls\x00-l\x00"}, {1, "proctitle", "ls -l"}}},
+		{"a process title of one word", lines(syscall(59, "yes", 0), `PROCTITLE proctitle="ls"`), []string{"proctitle"}, []ownView{{1, "proctitle", "ls"}}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if v := decodeText(t, tt.text, audit.DecodeOptions{Demand: event.Demand{Own: tt.asks}}); !slices.Equal(v.own, tt.want) {
+				t.Errorf("own fields %+v, want %+v", v.own, tt.want)
+			}
+		})
+	}
+}
+
 // Of too many arguments, or too long ones, the head and the tail are kept.
 func TestArgumentBounds(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {

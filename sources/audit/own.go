@@ -5,6 +5,7 @@
 package audit
 
 import (
+	"bytes"
 	"strconv"
 
 	"seismo/internal/event"
@@ -18,19 +19,70 @@ import (
 // in the record: numbers are not interpreted. The list inside msg='…' gives its
 // fields beside msg itself. An argument of EXECVE is whole under aN, in the
 // record where it begins; aN_len and aN[i] are not kept.
+//
+// People write rules on what ausearch -i and auditd's enriched form show, too.
+// So these have more values, each after what the record says:
+//
+//   - type is the name of the record's type, and nothing that its text says
+//   - syscall is the number and then the name of the call, and SYSCALL is the name
+//     also where auditd did not add it
+//   - key is all keys, with 1 as a byte between them, and then each of them
+//   - proctitle is the line as it is, with NUL between the arguments, and then with
+//     blanks in their place
 func (d *Decoder) addOwn(e *event.Event, g *Group) {
+	withType := d.wantsOwn(ownType)
 	for i := range g.Records {
 		r := &g.Records[i]
-		switch r.Type {
-		case TypeExecve:
+		if r.Type == TypeEOE {
+			continue
+		}
+		if r.Type == TypeExecve {
 			d.addOwnArgs(e, i, r)
-		case TypeEOE:
-		default:
+		} else {
 			d.addOwnFields(e, i, r.Body, true)
 		}
 		if len(r.Enriched) > 0 {
 			d.addOwnFields(e, i, r.Enriched, false)
 		}
+		d.addOwnCall(e, i, r)
+		if withType {
+			e.AddOwn(i, ownType, []byte(TypeName(r.Type)))
+		}
+	}
+}
+
+// Names that records do not carry, or not always.
+var (
+	ownType        = []byte("type")
+	ownSyscall     = []byte("syscall")
+	ownSyscallName = []byte("SYSCALL")
+)
+
+// addOwnCall keeps the name of the call that record r is about, if it is about one.
+func (d *Decoder) addOwnCall(e *event.Event, record int, r *Record) {
+	number, name := d.wantsOwn(ownSyscall), d.wantsOwn(ownSyscallName)
+	if !number && !name || r.Type != TypeSyscall && r.Type != TypeSeccomp {
+		return
+	}
+	said := findField(r.Body, "syscall")
+	if said == nil {
+		return
+	}
+	call := said
+	if nr, ok := parseUint(said, 10); ok {
+		arch, _ := parseUint(findField(r.Body, "arch"), 16)
+		c := theCalls.find(uint32(arch), nr)
+		if c.name == "" {
+			return
+		}
+		call = append(d.name[:0], c.name...)
+		d.name = call
+		if number {
+			e.AddOwn(record, ownSyscall, call)
+		}
+	}
+	if name && findField(r.Enriched, "SYSCALL") == nil {
+		e.AddOwn(record, ownSyscallName, call)
 	}
 }
 
@@ -43,19 +95,45 @@ func (d *Decoder) addOwnFields(e *event.Event, record int, body []byte, inner bo
 		if inner && string(k) == "msg" && len(v) > 1 && v[0] == '\'' {
 			d.addOwnFields(e, record, Unquote(v), false)
 		}
-		if len(k) > 0 && d.wantsOwn(k) {
+		if len(k) > 0 && d.wantsOwn(k) && !bytes.Equal(k, ownType) {
 			d.addOwnValue(e, record, k, v)
 		}
 	}
 }
 
+// keySeparator stands between the keys of rules that both made an event
+// (AUDIT_KEY_SEPARATOR of include/uapi/linux/audit.h).
+const keySeparator = 1
+
 func (d *Decoder) addOwnValue(e *event.Event, record int, k, v []byte) {
 	switch {
 	case !holdsString(k):
 		e.AddOwn(record, k, Unquote(v))
-	case string(v) != "(null)":
-		d.value = AppendValue(d.value[:0], v)
-		e.AddOwn(record, k, d.value)
+		return
+	case string(v) == "(null)":
+		return
+	}
+	d.value = AppendValue(d.value[:0], v)
+	e.AddOwn(record, k, d.value)
+	switch string(k) {
+	case "key":
+		if bytes.IndexByte(d.value, keySeparator) < 0 {
+			return
+		}
+		for one := range bytes.SplitSeq(d.value, []byte{keySeparator}) {
+			e.AddOwn(record, k, one)
+		}
+	case "proctitle":
+		line := bytes.TrimRight(d.value, "\x00")
+		if bytes.IndexByte(line, 0) < 0 {
+			return
+		}
+		for i, c := range line {
+			if c == 0 {
+				line[i] = ' '
+			}
+		}
+		e.AddOwn(record, k, line)
 	}
 }
 
