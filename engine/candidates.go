@@ -272,6 +272,14 @@ func searchText[T text](m *Matcher, c *column, v T) {
 
 // search notes the keys of literals that v, which is folded, meets.
 func (c *column) search(x *tables, v []byte, h *hits) {
+	c.searchAnchored(x, v, h)
+	if len(c.grams.bitmap) > 0 {
+		c.grams.scan(x, v, h)
+	}
+}
+
+// searchAnchored is search without the literals that may stand anywhere.
+func (c *column) searchAnchored(x *tables, v []byte, h *hits) {
 	if len(c.whole.slots) > 0 {
 		if key, ok := c.whole.find(x, v); ok {
 			h.add(key)
@@ -282,9 +290,6 @@ func (c *column) search(x *tables, v []byte, h *hits) {
 	}
 	if len(c.ends.nodes) > 0 {
 		c.ends.ends(x, v, h)
-	}
-	if len(c.grams.bitmap) > 0 {
-		c.grams.scan(x, v, h)
 	}
 }
 

@@ -289,7 +289,7 @@ func (m celMaker) events(n int) *event.Batch {
 // fill gives e values: what its kind has, and what its record says of its process.
 func (m celMaker) fill(e *event.Event) {
 	for _, in := range event.Fields() {
-		own := in.Scope == event.ScopeEvent && in.Kinds.Has(e.Kind) && !strings.HasSuffix(in.Name, ".operation")
+		own := in.Scope == event.ScopeEvent && in.Kinds.Has(e.Kind) && !strings.HasSuffix(in.Name, ".operation") && !isDerived(in.Field)
 		said := in.Scope == event.ScopeProcess && in.Field != event.ProcessID
 		if !own && !said || m.IntN(3) == 0 {
 			continue

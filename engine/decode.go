@@ -37,13 +37,17 @@ func Load(r io.ReaderAt, size int64) (*Program, error) {
 	if err := readFull(r, b); err != nil {
 		return nil, err
 	}
-	body, sum := b[:size-checksumSize], [checksumSize]byte(b[size-checksumSize:])
-	if sha256.Sum256(body) != sum {
-		return nil, fmt.Errorf("checksum at offset %d does not match: %w", size-checksumSize, ErrDamaged)
-	}
-	// The header may differ between the two readings; from here on b counts, whose
-	// checksum holds.
+	// The header may differ between the two readings; from here on b counts.
 	if err := checkHeader(b[:headerSize], size); err != nil {
+		return nil, err
+	}
+	end := int(binary.LittleEndian.Uint64(b[24:])) // without the signature
+	body, sum := b[:end-checksumSize], [checksumSize]byte(b[end-checksumSize:end])
+	if sha256.Sum256(body) != sum {
+		return nil, fmt.Errorf("checksum at offset %d does not match: %w", end-checksumSize, ErrDamaged)
+	}
+	signature, err := decodeSignature(b[end:], end)
+	if err != nil {
 		return nil, err
 	}
 	if have := binary.LittleEndian.Uint64(b[16:]); have != event.Fingerprint() {
@@ -53,7 +57,7 @@ func Load(r io.ReaderAt, size int64) (*Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.digest = sum
+	p.digest, p.signature = sum, signature
 	return p, nil
 }
 
@@ -89,7 +93,7 @@ func checkHeader(head []byte, size int64) error {
 	if n := le.Uint32(head[12:]); n != numSections {
 		return fmt.Errorf("offset 12: %d sections, there must be %d: %w", n, numSections, ErrDamaged)
 	}
-	if n := le.Uint64(head[24:]); n != uint64(size) || size < minFile {
+	if n := le.Uint64(head[24:]); n != uint64(size) && n+uint64(signatureSize) != uint64(size) || n < minFile {
 		return fmt.Errorf("offset 24: file of %d bytes has %d: %w", n, size, ErrDamaged)
 	}
 	return nil
@@ -129,7 +133,7 @@ func decode(body []byte) (*Program, error) {
 	}
 	p := new(Program)
 	for _, read := range []func(*Program){
-		d.readStrings, d.readDefinitions, d.readAtoms, d.readTerms, d.readNodes, d.readResidues, d.readSignals, d.checkEnd,
+		d.readStrings, d.readDefinitions, d.readAtoms, d.readTerms, d.readNodes, d.readResidues, d.readSignals, d.readCorrelations, d.checkEnd,
 	} {
 		if read(p); d.err != nil {
 			return nil, d.err
@@ -137,7 +141,10 @@ func decode(body []byte) (*Program, error) {
 	}
 	f := p.finish()
 	if f == nil {
-		p.tables, f = decodeTables(d.sections[sectionTables].bytes, p)
+		p.tables, f = decodeTables(d.sections[sectionTables].bytes, p, tableTables, len(p.terms))
+	}
+	if f == nil {
+		p.alone, f = decodeAlone(d.sections[sectionAlone].bytes, p)
 	}
 	if f != nil {
 		for s := range sections {

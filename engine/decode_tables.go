@@ -122,7 +122,7 @@ func (d *decoder) sum(s int, at ...int) int {
 }
 
 func (d *decoder) readDefinitions(p *Program) {
-	d.texts = make([]string, 0, d.sum(sectionDefinitions, 40, 44, 48, 52, 56, 60))
+	d.texts = make([]string, 0, d.sum(sectionDefinitions, 56, 60, 64, 68, 72, 76, 80))
 	p.definitions = make([]signals.Definition, d.sections[sectionDefinitions].entries)
 	for i := range p.definitions {
 		raw := d.entry(sectionDefinitions, i)
@@ -131,17 +131,17 @@ func (d *decoder) readDefinitions(p *Program) {
 		for k, s := range definitionStrings(def) {
 			*s = d.str(sectionDefinitions, i, word(k))
 		}
-		if word(8) > uint32(signals.Critical) {
-			d.fail(sectionDefinitions, i, "severity %d is unknown", word(8))
+		if word(12) > uint32(signals.Critical) {
+			d.fail(sectionDefinitions, i, "severity %d is unknown", word(12))
 			return
 		}
-		if word(9) >= uint32(len(languages)) {
-			d.fail(sectionDefinitions, i, "language %d is unknown", word(9))
+		if word(13) >= uint32(len(languages)) {
+			d.fail(sectionDefinitions, i, "language %d is unknown", word(13))
 			return
 		}
-		def.Severity, def.Language = signals.Severity(word(8)), languages[word(9)]
+		def.Severity, def.Language = signals.Severity(word(12)), languages[word(13)]
 		for k, list := range definitionLists(def) {
-			n := word(10 + k)
+			n := word(14 + k)
 			*list = d.takeStrings(sectionDefinitions, i, n)
 		}
 		if d.err != nil {
@@ -155,11 +155,11 @@ func (d *decoder) readAtoms(p *Program) {
 	p.atoms = make([]atom, d.sections[sectionAtoms].entries)
 	for i := range p.atoms {
 		raw := d.entry(sectionAtoms, i)
-		if raw[3]&^flagCased != 0 {
+		if raw[3]&(1<<partShift-1)&^flagCased != 0 {
 			d.fail(sectionAtoms, i, "flags %#x are unknown", raw[3])
 		}
 		p.atoms[i] = atom{
-			field: event.Field(le.Uint16(raw)), cond: signals.Condition(raw[2]), cased: raw[3]&flagCased != 0,
+			field: event.Field(le.Uint16(raw)), cond: signals.Condition(raw[2]), cased: raw[3]&flagCased != 0, part: signals.DatePart(raw[3] >> partShift),
 			own: d.str(sectionAtoms, i, le.Uint32(raw[4:])), literal: d.str(sectionAtoms, i, le.Uint32(raw[8:])),
 			number: int64(le.Uint64(raw[12:])),
 		}
@@ -175,7 +175,7 @@ func (d *decoder) readTerms(p *Program) {
 	p.atomRefs = roomFor[uint32](d.sum(sectionTerms, 20))
 	for i := range p.terms {
 		raw := d.entry(sectionTerms, i)
-		if raw[27]&^(flagCased|flagNegate|flagGroup) != 0 {
+		if raw[27]&(1<<partShift-1)&^(flagCased|flagNegate|flagGroup) != 0 {
 			d.fail(sectionTerms, i, "flags %#x are unknown", raw[27])
 		}
 		n, from := le.Uint32(raw[20:]), uint32(len(p.atomRefs))
@@ -183,7 +183,7 @@ func (d *decoder) readTerms(p *Program) {
 		p.terms[i] = term{
 			id: le.Uint64(raw), text: d.str(sectionTerms, i, le.Uint32(raw[8:])), own: d.str(sectionTerms, i, le.Uint32(raw[12:])),
 			kinds: event.KindSet(le.Uint32(raw[16:])), field: event.Field(le.Uint16(raw[24:])), cond: signals.Condition(raw[26]),
-			cased: raw[27]&flagCased != 0, negate: raw[27]&flagNegate != 0, group: raw[27]&flagGroup != 0,
+			cased: raw[27]&flagCased != 0, negate: raw[27]&flagNegate != 0, group: raw[27]&flagGroup != 0, part: signals.DatePart(raw[27] >> partShift),
 			from: from, to: from + n, residue: le.Uint32(raw[28:]),
 		}
 		if d.err != nil {
@@ -249,13 +249,65 @@ func (d *decoder) readSignals(p *Program) {
 	le := binary.LittleEndian
 	p.signals = make([]signal, d.sections[sectionSignals].entries)
 	p.suppressRoots = roomFor[uint32](d.sum(sectionSignals, 8))
+	logsources := make([]signals.Logsource, len(p.signals))
+	correlations := 0
 	for i := range p.signals {
 		raw := d.entry(sectionSignals, i)
-		n, from := le.Uint32(raw[8:]), uint32(len(p.suppressRoots))
+		n, from, flags := le.Uint32(raw[8:]), uint32(len(p.suppressRoots)), le.Uint32(raw[12:])
+		if flags&^(flagAlone|flagSilent|flagCorrelation) != 0 {
+			d.fail(sectionSignals, i, "flags %#x are unknown", flags)
+		}
+		for k, word := range logsourceWords(&logsources[i]) {
+			*word = d.str(sectionSignals, i, le.Uint32(raw[16+4*k:]))
+		}
 		if p.suppressRoots = d.takeRefs(sectionSignals, i, n, p.suppressRoots); d.err != nil {
 			return
 		}
-		p.signals[i] = signal{le.Uint32(raw), event.KindSet(le.Uint32(raw[4:])), from, from + n}
+		p.signals[i] = signal{root: le.Uint32(raw), kinds: event.KindSet(le.Uint32(raw[4:])), from: from, to: from + n,
+			alone: flags&flagAlone != 0, silent: flags&flagSilent != 0}
+		if flags&flagCorrelation != 0 {
+			correlations++
+			p.signals[i].correlation = uint32(correlations)
+		}
+	}
+	if have := d.sections[sectionCorrelations].entries; have != correlations {
+		d.fail(sectionCorrelations, min(have, correlations), "%d entries for %d correlations", have, correlations)
+		return
+	}
+	p.groupLogsources(logsources)
+}
+
+// readCorrelations reads what correlations count, in the order of the signals.
+func (d *decoder) readCorrelations(p *Program) {
+	le := binary.LittleEndian
+	p.correlations = roomFor[signals.Correlation](d.sections[sectionCorrelations].entries)
+	for i := range d.sections[sectionCorrelations].entries {
+		raw := d.entry(sectionCorrelations, i)
+		typ, rules, groups, field, counts := le.Uint32(raw), le.Uint32(raw[12:]), le.Uint32(raw[16:]), le.Uint32(raw[20:]), le.Uint32(raw[24:])
+		if typ > math.MaxUint8 || rules > maxCorrelationRules || groups > maxCorrelationFields || field > 1 || counts > maxCorrelationCounts {
+			d.fail(sectionCorrelations, i, "type %d of %d rules, %d group-by fields, %d fields and %d counts", typ, rules, groups, field, counts)
+			return
+		}
+		c := signals.Correlation{Type: signals.CorrelationType(typ), Timespan: int64(le.Uint64(raw[4:]))}
+		c.Rules = d.takeRefs(sectionCorrelations, i, rules, nil)
+		for range groups {
+			d.texts = make([]string, 0, rules)
+			c.GroupBy = append(c.GroupBy, d.takeStrings(sectionCorrelations, i, rules))
+		}
+		d.texts = make([]string, 0, rules)
+		c.Field = d.takeStrings(sectionCorrelations, i, field*rules)
+		words := d.takeRefs(sectionCorrelations, i, 3*counts, nil)
+		if d.err != nil {
+			return
+		}
+		for ; len(words) > 0; words = words[3:] {
+			if words[0] > math.MaxUint8 {
+				d.fail(sectionCorrelations, i, "comparison %d is unknown", words[0])
+				return
+			}
+			c.Counts = append(c.Counts, signals.Count{Op: signals.CountOp(words[0]), N: uint64(words[1]) | uint64(words[2])<<32})
+		}
+		p.correlations = append(p.correlations, c)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"seismo/internal/event"
+	"seismo/internal/taxonomy"
 	"seismo/signals"
 )
 
@@ -20,7 +21,8 @@ const maxDemandList = 256
 // and the paths, or beginnings of paths, that positive terms on file paths name. A
 // path is in lower case unless its term is cased; whoever watches it must find how
 // the file system spells it. What only a suppress expression reads adds own names,
-// nothing else: without the signal's own event it is of no use.
+// nothing else: without the signal's own event it is of no use. A signal that reads
+// every value of single records asks for all own names.
 func (p *Program) Demand() event.Demand {
 	var d event.Demand
 	fires, suppresses := make([]bool, len(p.nodes)), make([]bool, len(p.nodes))
@@ -28,7 +30,14 @@ func (p *Program) Demand() event.Demand {
 		if p.isDisabled(uint32(i)) {
 			continue
 		}
+		if s.alone {
+			p.demandAlone(&d, &p.signals[i])
+			continue
+		}
 		d.Kinds |= s.kinds
+		if s.correlation != 0 {
+			continue
+		}
 		fires[s.root] = true
 		for _, root := range p.suppressRoots[s.from:s.to] {
 			suppresses[root] = true
@@ -55,6 +64,7 @@ func (p *Program) Demand() event.Demand {
 			p.demandTerm(&d, &p.terms[i])
 		}
 	}
+	d.Own = p.correlation.own(d.Own)
 	slices.Sort(d.Own)
 	d.Own = slices.Compact(d.Own)
 	slices.Sort(d.Paths)
@@ -83,20 +93,74 @@ func (p *Program) demandTerm(d *event.Demand, t *term) {
 	}
 	for _, ref := range p.atomRefs[t.from:t.to] {
 		a := &p.atoms[ref]
-		if a.own != "" || a.field != event.FilePath && a.field != event.FileTargetPath {
+		if a.own != "" || !isFilePath(a.field) {
 			continue
 		}
-		switch a.cond {
-		case signals.Is, signals.BeginsWith:
-			d.Paths = append(d.Paths, a.literal)
-		case signals.Glob, signals.PathGlob:
-			if begins, _, _ := p.globs[a.aux].Needs(); begins != "" {
-				d.Paths = append(d.Paths, begins)
+		p.demandPath(d, a)
+	}
+}
+
+// demandPath adds the paths that a, a comparison with the path of a file, names.
+func (p *Program) demandPath(d *event.Demand, a *atom) {
+	switch a.cond {
+	case signals.Is, signals.BeginsWith:
+		d.Paths = append(d.Paths, a.literal)
+	case signals.Glob, signals.PathGlob:
+		if begins, _, _ := p.globs[a.aux].Needs(); begins != "" {
+			d.Paths = append(d.Paths, begins)
+		}
+	case signals.InList:
+		if l := p.lists[a.aux]; l.Len() <= maxDemandList {
+			d.Paths = l.AppendValues(d.Paths, a.cased)
+		}
+	}
+}
+
+// demandAlone adds what s, an alone signal, needs of typed sources: the kinds of its
+// logsource, the paths that its terms on files name, and what it reads of single
+// records. Which kinds a record comes with is not known before it is there.
+func (p *Program) demandAlone(d *event.Demand, s *signal) {
+	l := p.logsources[s.group]
+	kinds, records := taxonomy.Kinds(l.Product, l.Category, l.Service)
+	if d.Kinds |= kinds; records {
+		d.Kinds |= s.kinds
+	}
+	p.eachTerm(s.root, func(t *term) {
+		if records {
+			p.demandOwn(d, t)
+		}
+		if !t.negate && (kinds.Has(event.KindFile) && namesFile(t.own) || records && t.own == recordPath) {
+			for _, ref := range p.atomRefs[t.from:t.to] {
+				p.demandPath(d, &p.atoms[ref])
 			}
-		case signals.InList:
-			if l := p.lists[a.aux]; l.Len() <= maxDemandList {
-				d.Paths = l.AppendValues(d.Paths, a.cased)
-			}
+		}
+	})
+}
+
+// recordPath is the name that audit's records of type PATH have the path of a file
+// under.
+const recordPath = "name"
+
+// namesFile reports whether name reads a path of a file event.
+func namesFile(name string) bool {
+	f, ok := taxonomy.Field(event.KindFile, name)
+	return ok && isFilePath(f)
+}
+
+func isFilePath(f event.Field) bool {
+	return f == event.FilePath || f == event.FileTargetPath || f == event.FileResultPath
+}
+
+// demandOwn adds the own names that t, a term of an alone signal, reads of a record.
+func (p *Program) demandOwn(d *event.Demand, t *term) {
+	if t.own == signals.AnyField {
+		d.AllOwn = true
+		return
+	}
+	d.Own = append(d.Own, t.own)
+	if readsOther(t.cond) {
+		for _, ref := range p.atomRefs[t.from:t.to] {
+			d.Own = append(d.Own, p.atoms[ref].literal)
 		}
 	}
 }

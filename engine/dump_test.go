@@ -22,8 +22,8 @@ func dump(b []byte) string {
 	u32 := func(at int) int { return int(le.Uint32(b[at:])) }
 	u64 := func(at int) int { return int(le.Uint64(b[at:])) }
 	fmt.Fprintf(&out, "magic %q, version %d, %d sections, %d bytes\n", b[:8], u32(8), u32(12), u64(24))
-	names := []string{"strings", "lists", "definitions", "atoms", "terms", "nodes", "residues", "signals", "tables"}
-	var at, count [9]int
+	names := []string{"strings", "lists", "definitions", "atoms", "terms", "nodes", "residues", "signals", "correlations", "tables", "alone"}
+	var at, count [11]int
 	for s := range names {
 		e := 32 + 24*s
 		at[s], count[s] = u64(e+8), u32(e+4)
@@ -47,15 +47,15 @@ func dump(b []byte) string {
 		return refs
 	}
 	for i := range count[2] {
-		e := at[2] + 64*i
+		e := at[2] + 84*i
 		fmt.Fprintf(&out, "\ndefinition %d\n", i)
-		for k, name := range []string{"id", "name", "description", "status", "author", "response", "text", "revision"} {
+		for k, name := range []string{"id", "name", "description", "status", "author", "response", "text", "revision", "rule name", "product", "category", "service"} {
 			fmt.Fprintf(&out, "  %s %s\n", name, str(u32(e+4*k)))
 		}
-		fmt.Fprintf(&out, "  severity %d, language %d\n", u32(e+32), u32(e+36))
-		for k, name := range []string{"techniques", "platforms", "references", "falsepositives", "labels", "suppress"} {
+		fmt.Fprintf(&out, "  severity %d, language %d\n", u32(e+48), u32(e+52))
+		for k, name := range []string{"techniques", "platforms", "references", "falsepositives", "labels", "suppress", "filters"} {
 			fmt.Fprintf(&out, "  %s", name)
-			for _, ref := range take(u32(e + 40 + 4*k)) {
+			for _, ref := range take(u32(e + 56 + 4*k)) {
 				fmt.Fprintf(&out, " %s", str(ref))
 			}
 			fmt.Fprintln(&out)
@@ -98,17 +98,31 @@ func dump(b []byte) string {
 		fmt.Fprintf(&out, "\n  %s\n  %s\n", str(u32(e)), str(u32(e+4)))
 	}
 	for i := range count[7] {
-		e := at[7] + 12*i
-		fmt.Fprintf(&out, "signal %d: root %d, kinds %#x, suppress %v\n", i, u32(e), u32(e+4), take(u32(e+8)))
+		e := at[7] + 28*i
+		fmt.Fprintf(&out, "signal %d: root %d, kinds %#x, suppress %v, flags %d, logsource %s %s %s\n", i, u32(e), u32(e+4), take(u32(e+8)),
+			u32(e+12), str(u32(e+16)), str(u32(e+20)), str(u32(e+24)))
+	}
+	for i := range count[8] {
+		e := at[8] + 28*i
+		rules, groups := u32(e+12), u32(e+16)
+		fmt.Fprintf(&out, "correlation %d: type %d, timespan %d, rules %v", i, u32(e), u64(e+4), take(rules))
+		for k := range groups + u32(e+20) {
+			fmt.Fprintf(&out, ", %s", []string{"by", "of"}[min(1, k/max(groups, 1))])
+			for _, ref := range take(rules) {
+				fmt.Fprintf(&out, " %s", str(ref))
+			}
+		}
+		fmt.Fprintf(&out, ", counts %v\n", take(3*u32(e+24)))
 	}
 	fmt.Fprintln(&out)
-	dumpTables(&out, b[at[8]:at[8]+count[8]], count[sectionTerms])
+	dumpTables(&out, b[at[9]:at[9]+count[9]])
+	fmt.Fprintln(&out)
+	dumpTables(&out, b[at[10]:at[10]+count[10]])
 	return out.String()
 }
 
-// dumpTables writes the section of the frozen tables, b, of a file with a number of
-// terms. Of hash tables, tries and gram filters it gives the sizes.
-func dumpTables(out *strings.Builder, b []byte, terms int) {
+// dumpTables writes a section of frozen tables, b. Of hash tables, tries and gram filters it gives the sizes.
+func dumpTables(out *strings.Builder, b []byte) {
 	at := 0
 	words := func(n int) []int {
 		all := make([]int, n)
@@ -124,7 +138,8 @@ func dumpTables(out *strings.Builder, b []byte, terms int) {
 		}
 		fmt.Fprintln(out)
 	}
-	head := words(11)
+	head := words(12)
+	terms := head[11]
 	columns := words(17 * head[0])
 	keys, postings, met := words(head[1]), words(head[1]/2+1), words(head[2])
 	waits, waiting, known := words(terms+1), words(head[3]), words(terms)
@@ -133,8 +148,8 @@ func dumpTables(out *strings.Builder, b []byte, terms int) {
 	for i := range head[0] {
 		c := columns[17*i : 17*(i+1)]
 		words(c[5] + c[6] + c[7] + c[8] + c[9] + c[10])
-		fmt.Fprintf(out, "column %d: field %d, slots %#x, present %d, whole %d of length %d to %d, begins %d, ends %d, grams %d+%d+%d shift %d coarse %d, lengths %v, probes %v\n",
-			i, c[0], c[1], c[2], c[5], c[3], c[4], c[6], c[7], c[8], c[9], c[10], c[11], c[12], words(c[13]), words(c[14]))
+		fmt.Fprintf(out, "column %d: group %d, field %d, slots %#x, present %d, whole %d of length %d to %d, begins %d, ends %d, grams %d+%d+%d shift %d coarse %d, lengths %v, probes %v\n",
+			i, c[15], c[0], c[1], c[2], c[5], c[3], c[4], c[6], c[7], c[8], c[9], c[10], c[11], c[12], words(c[13]), words(c[14]))
 	}
 	text := b[at:]
 	for k := range head[1] / 2 {

@@ -10,6 +10,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 
 	"seismo/internal/event"
@@ -19,7 +20,10 @@ import (
 // WriteTo writes p to w as a signals.bin. The same program gives the same bytes.
 // It returns the number of bytes written.
 func (p *Program) WriteTo(w io.Writer) (int64, error) {
-	b, _ := p.encode()
+	b, sum := p.encode()
+	if p.signature != nil && sum == p.digest {
+		b = p.signature.appendTo(b)
+	}
 	n, err := w.Write(b)
 	if err != nil {
 		return int64(n), fmt.Errorf("write signals.bin: %w", err)
@@ -38,15 +42,17 @@ func (p *Program) encode() ([]byte, [checksumSize]byte) {
 
 	table := p.stringTable()
 	for s, add := range [numSections]func([]byte, *stringTable) ([]byte, int){
-		sectionStrings:     addStrings,
-		sectionLists:       p.addLists,
-		sectionDefinitions: p.addDefinitions,
-		sectionAtoms:       p.addAtoms,
-		sectionTerms:       p.addTerms,
-		sectionNodes:       p.addNodes,
-		sectionResidues:    p.addResidues,
-		sectionSignals:     p.addSignals,
-		sectionTables:      p.addTables,
+		sectionStrings:      addStrings,
+		sectionLists:        p.addLists,
+		sectionDefinitions:  p.addDefinitions,
+		sectionAtoms:        p.addAtoms,
+		sectionTerms:        p.addTerms,
+		sectionNodes:        p.addNodes,
+		sectionResidues:     p.addResidues,
+		sectionSignals:      p.addSignals,
+		sectionCorrelations: p.addCorrelations,
+		sectionTables:       p.addTables,
+		sectionAlone:        p.addAlone,
 	} {
 		from := len(b)
 		var entries int
@@ -99,6 +105,16 @@ func (p *Program) stringTable() *stringTable {
 			t.at[s] = 0
 		}
 	}
+	for i := range p.logsources {
+		for _, s := range logsourceWords(&p.logsources[i]) {
+			t.at[*s] = 0
+		}
+	}
+	for i := range p.correlations {
+		for s := range correlationNames(&p.correlations[i]) {
+			t.at[s] = 0
+		}
+	}
 	t.sorted = make([]string, 0, len(t.at))
 	for s := range t.at {
 		t.sorted = append(t.sorted, s)
@@ -123,8 +139,8 @@ func addStrings(b []byte, t *stringTable) ([]byte, int) {
 	return b, len(t.sorted)
 }
 
-// addLists appends the lists of definitions, terms, nodes, residues and signals one
-// after the other.
+// addLists appends the lists of definitions, terms, nodes, residues, signals and
+// correlations one after the other.
 func (p *Program) addLists(b []byte, t *stringTable) ([]byte, int) {
 	from := len(b)
 	le := binary.LittleEndian
@@ -152,6 +168,19 @@ func (p *Program) addLists(b []byte, t *stringTable) ([]byte, int) {
 	for _, root := range p.suppressRoots {
 		b = le.AppendUint32(b, root)
 	}
+	for i := range p.correlations {
+		c := &p.correlations[i]
+		for _, rule := range c.Rules {
+			b = le.AppendUint32(b, rule)
+		}
+		for s := range correlationNames(c) {
+			b = le.AppendUint32(b, t.at[s])
+		}
+		for _, n := range c.Counts {
+			b = le.AppendUint32(b, uint32(n.Op))
+			b = le.AppendUint64(b, n.N)
+		}
+	}
 	return b, (len(b) - from) / 4
 }
 
@@ -176,7 +205,7 @@ func (p *Program) addAtoms(b []byte, t *stringTable) ([]byte, int) {
 	for i := range p.atoms {
 		a := &p.atoms[i]
 		b = le.AppendUint16(b, uint16(a.field))
-		b = append(b, byte(a.cond), bitIf(a.cased, flagCased))
+		b = append(b, byte(a.cond), bitIf(a.cased, flagCased)|byte(a.part)<<partShift)
 		b = le.AppendUint32(b, t.at[a.own])
 		b = le.AppendUint32(b, t.at[a.literal])
 		b = le.AppendUint64(b, uint64(a.number))
@@ -194,7 +223,7 @@ func (p *Program) addTerms(b []byte, st *stringTable) ([]byte, int) {
 		b = le.AppendUint32(b, uint32(t.kinds))
 		b = le.AppendUint32(b, t.to-t.from)
 		b = le.AppendUint16(b, uint16(t.field))
-		b = append(b, byte(t.cond), bitIf(t.cased, flagCased)|bitIf(t.negate, flagNegate)|bitIf(t.group, flagGroup))
+		b = append(b, byte(t.cond), bitIf(t.cased, flagCased)|bitIf(t.negate, flagNegate)|bitIf(t.group, flagGroup)|byte(t.part)<<partShift)
 		b = le.AppendUint32(b, t.residue)
 	}
 	return b, len(p.terms)
@@ -214,14 +243,67 @@ func (p *Program) addNodes(b []byte, _ *stringTable) ([]byte, int) {
 	return b, len(p.nodes)
 }
 
-func (p *Program) addSignals(b []byte, _ *stringTable) ([]byte, int) {
+func (p *Program) addSignals(b []byte, t *stringTable) ([]byte, int) {
 	le := binary.LittleEndian
-	for _, s := range p.signals {
+	for i := range p.signals {
+		s := &p.signals[i]
 		b = le.AppendUint32(b, s.root)
 		b = le.AppendUint32(b, uint32(s.kinds))
 		b = le.AppendUint32(b, s.to-s.from)
+		b = le.AppendUint32(b, uint32(bitIf(s.alone, flagAlone)|bitIf(s.silent, flagSilent)|bitIf(s.correlation != 0, flagCorrelation)))
+		var l signals.Logsource
+		if s.alone {
+			l = p.logsources[s.group]
+		}
+		for _, word := range logsourceWords(&l) {
+			b = le.AppendUint32(b, t.at[*word])
+		}
 	}
 	return b, len(p.signals)
+}
+
+// logsourceWords returns the words of l in the order of signals.bin.
+func logsourceWords(l *signals.Logsource) [3]*string {
+	return [3]*string{&l.Product, &l.Category, &l.Service}
+}
+
+// correlationNames returns the names of fields in c, in the order of signals.bin.
+func correlationNames(c *signals.Correlation) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, names := range c.GroupBy {
+			for _, s := range names {
+				if !yield(s) {
+					return
+				}
+			}
+		}
+		for _, s := range c.Field {
+			if !yield(s) {
+				return
+			}
+		}
+	}
+}
+
+func (p *Program) addCorrelations(b []byte, _ *stringTable) ([]byte, int) {
+	le := binary.LittleEndian
+	for i := range p.correlations {
+		c := &p.correlations[i]
+		b = le.AppendUint32(b, uint32(c.Type))
+		b = le.AppendUint64(b, uint64(c.Timespan))
+		b = le.AppendUint32(b, uint32(len(c.Rules)))
+		b = le.AppendUint32(b, uint32(len(c.GroupBy)))
+		b = le.AppendUint32(b, uint32(bitIf(len(c.Field) > 0, 1)))
+		b = le.AppendUint32(b, uint32(len(c.Counts)))
+	}
+	return b, len(p.correlations)
+}
+
+// addAlone appends the tables of the alone signals.
+func (p *Program) addAlone(b []byte, _ *stringTable) ([]byte, int) {
+	from := len(b)
+	b = p.alone.tables.appendTo(b)
+	return b, len(b) - from
 }
 
 func (p *Program) addResidues(b []byte, t *stringTable) ([]byte, int) {

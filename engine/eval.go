@@ -40,7 +40,11 @@ type Matcher struct {
 	platform string     // that the routes are for
 	routes   [][]uint32 // the signals to judge, by kind of event
 
-	finder finder // of candidates, see candidates.go
+	finder finder      // of candidates, see candidates.go
+	logs   aloneFinder // of those among alone signals, see alone_find.go
+
+	fired      []uint32 // the signals that fired on the event at hand, in rising order
+	correlator correlator
 
 	latches   latchTable
 	late      lateTable
@@ -72,6 +76,8 @@ func (p *Program) NewMatcherWith(o MatcherOptions) *Matcher {
 		late:    newLateTable(),
 	}
 	m.judge = judge{p: p, late: &m.late}
+	m.logs.prepare(p)
+	m.correlator = newCorrelator(p.correlation)
 	return m
 }
 
@@ -113,6 +119,9 @@ func (m *Matcher) Suspensions() []Suspension { return m.account.takeChanges() }
 // the first time what a signal has to remember of its process is kept as well. The
 // proofs copy what they say and may be kept.
 //
+// After all events the correlations are judged, by the time of the events: their tags
+// come behind the others.
+//
 // Then what is remembered of the processes in b.Ended is forgotten, and what had
 // to be forgotten for want of room is added to b.Losses.
 //
@@ -130,8 +139,14 @@ func (m *Matcher) Match(b *event.Batch) {
 			m.evaluate(i)
 		}
 		m.latchPending()
+		m.matchAlone(b.Platform, e)
+		m.correlate(m.fired)
+		if m.watch != nil {
+			m.settleExplained(b, e)
+		}
 		m.account.judged(e.Time)
 	}
+	m.settleCorrelations(b)
 	m.judge.event, m.judge.process, m.latches.at = nil, nil, nil
 	m.forget(b)
 	m.settle(b.Ended)
@@ -142,6 +157,7 @@ func (m *Matcher) begin(e *event.Event) {
 	m.judge.begin(e)
 	m.latches.look(e)
 	m.learn(e)
+	m.fired = m.fired[:0]
 }
 
 // evaluate judges signal i on the event at hand.
@@ -160,9 +176,11 @@ func (m *Matcher) evaluate(i uint32) {
 	case m.suppressed(s):
 		m.account.suppressed(i)
 	default:
+		m.fired = append(m.fired, i)
 		e := m.judge.event
-		e.Tags = append(e.Tags, event.Tag{Signal: i, Proof: m.proof(s.root, wanted)})
-		e.Verdict = event.Keep
+		if e.Verdict = event.Keep; !s.silent {
+			e.Tags = append(e.Tags, event.Tag{Signal: i, Proof: m.proof(s.root, wanted)})
+		}
 		m.account.matched(i)
 	}
 	m.remembers = false
@@ -189,7 +207,7 @@ func (m *Matcher) route(platform string) {
 	m.routed, m.platform = true, platform
 	m.routes = make([][]uint32, int(kinds[len(kinds)-1])+1)
 	for i, s := range m.p.signals {
-		if m.p.isDisabled(uint32(i)) {
+		if m.p.isDisabled(uint32(i)) || !s.isText() {
 			continue
 		}
 		of := m.p.definitions[i].Platforms

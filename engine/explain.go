@@ -138,6 +138,7 @@ type Explainer struct {
 	m      *Matcher
 	o      ExplainOptions
 	signal uint32
+	alone  bool // terms are judged on the view at hand
 }
 
 // MatchExplaining is [Matcher.Match] that calls visit for each event before it is
@@ -155,11 +156,18 @@ func (x *Explainer) Event() *event.Event { return x.m.judge.event }
 // Explain says why the signal with an index in the program fires on the event at
 // hand, or does not.
 func (x *Explainer) Explain(signal uint32, o ExplainOptions) *Trace {
+	if x.m.p.correlationOf(signal) != nil {
+		return x.explainCorrelation(signal, o)
+	}
 	restore := x.begin(signal, o)
 	defer restore()
 	e, p := x.m.judge.event, x.m.p
 	t := &Trace{Signal: signal, Event: e.ID, Time: e.Time, Ordinal: e.Ordinal, Kind: e.Kind, Op: e.Op}
 	s := &p.signals[signal]
+	if s.alone {
+		x.explainAlone(t)
+		return t
+	}
 	root := x.node(s.root, true)
 	t.Root, t.Near = root.trace, x.near(s.root, true)
 	v := verdict{x: x, t: t, low: root.low, high: root.high}
@@ -176,12 +184,18 @@ func (x *Explainer) Explain(signal uint32, o ExplainOptions) *Trace {
 // Nearness says how near a signal comes to firing on the event at hand. ok is false
 // if it can not fire on such an event whatever its values.
 func (x *Explainer) Nearness(signal uint32, o ExplainOptions) (n Nearness, ok bool) {
+	if x.m.p.correlationOf(signal) != nil {
+		return x.nearCorrelation(signal, o)
+	}
 	p := x.m.p
-	if s := &p.signals[signal]; p.isDisabled(signal) || x.foreign(signal) || !s.kinds.Has(x.m.judge.event.Kind) {
+	if s := &p.signals[signal]; p.isDisabled(signal) || x.foreign(signal) || x.offLogs(signal) || !s.alone && !s.kinds.Has(x.m.judge.event.Kind) {
 		return Nearness{}, false
 	}
 	restore := x.begin(signal, o)
 	defer restore()
+	if p.signals[signal].alone {
+		return x.nearAlone(signal)
+	}
 	return x.near(p.signals[signal].root, true), true
 }
 

@@ -44,7 +44,11 @@ func (x *Explainer) node(i uint32, remembered bool) explained {
 	var out explained
 	switch n.op {
 	case signals.NodeTerm:
-		out = x.term(&x.m.p.terms[n.term])
+		if x.alone {
+			out = x.aloneTerm(n.term)
+		} else {
+			out = x.term(&x.m.p.terms[n.term])
+		}
 	case signals.NodeAnd:
 		out = x.and(kids, remembered)
 	case signals.NodeOr:

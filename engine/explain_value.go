@@ -103,7 +103,7 @@ func (x *Explainer) values(t *term) iter.Seq[string] {
 		case t.own != "":
 			judged := -1 // as in judge.metOwn: of equal names in one record the first counts
 			for f := range j.event.Own() {
-				if string(f.Name) != t.own || f.Record == judged {
+				if string(f.Name) != t.own || f.Record == judged && j.event.Logsource == nil {
 					continue
 				}
 				if judged = f.Record; !yield(string(f.Value)) {

@@ -59,7 +59,9 @@ func (v *verdict) outside() string {
 		return "an override disables the signal"
 	case x.foreign(v.t.Signal):
 		return fmt.Sprintf("the signal is for %s, and the event is of %s", strings.Join(p.definitions[v.t.Signal].Platforms, " and "), x.m.platform)
-	case !s.kinds.Has(e.Kind):
+	case x.offLogs(v.t.Signal):
+		return x.offLogsReason(v.t.Signal)
+	case !s.alone && !s.kinds.Has(e.Kind):
 		return fmt.Sprintf("a %s event can not meet it: it asks for a %s event", e.Kind, kindList(s.kinds))
 	}
 	return ""

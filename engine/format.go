@@ -23,7 +23,7 @@ var (
 
 const (
 	magic         = "\x7fSEISMO\n"
-	formatVersion = 2
+	formatVersion = 3
 	maxFile       = 256 << 20 // bytes; 20,000 signals of 14 literals come to 54 MB
 
 	headerSize   = 32 // magic, version, section count, registry fingerprint, file size
@@ -43,26 +43,30 @@ const (
 	sectionNodes
 	sectionResidues
 	sectionSignals
+	sectionCorrelations
 	sectionTables
+	sectionAlone
 	numSections
 )
 
 // sections says what each section is made of: entries of a fixed size, at most
 // limit of them. The bytes of the strings follow their entries; the entries of the
-// last section are bytes, whose meaning is in tables.go.
+// two sections of tables are bytes, whose meaning is in tables_format.go.
 var sections = [numSections]struct {
 	name         string
 	entry, limit int
 }{
-	sectionStrings:     {tableStrings, 4, maxStrings},
-	sectionLists:       {tableLists, 4, 5 * maxRefs},
-	sectionDefinitions: {tableDefinitions, 64, maxSignals},
-	sectionAtoms:       {tableAtoms, 20, maxAtoms},
-	sectionTerms:       {tableTerms, 32, maxTerms},
-	sectionNodes:       {tableNodes, 8, maxNodes},
-	sectionResidues:    {tableResidues, 24, maxResidues},
-	sectionSignals:     {tableSignals, 12, maxSignals},
-	sectionTables:      {tableTables, 1, maxFile},
+	sectionStrings:      {tableStrings, 4, maxStrings},
+	sectionLists:        {tableLists, 4, 6 * maxRefs},
+	sectionDefinitions:  {tableDefinitions, 84, maxSignals},
+	sectionAtoms:        {tableAtoms, 20, maxAtoms},
+	sectionTerms:        {tableTerms, 32, maxTerms},
+	sectionNodes:        {tableNodes, 8, maxNodes},
+	sectionResidues:     {tableResidues, 24, maxResidues},
+	sectionSignals:      {tableSignals, 28, maxSignals},
+	sectionCorrelations: {tableCorrelations, 28, maxSignals},
+	sectionTables:       {tableTables, 1, maxFile},
+	sectionAlone:        {tableAlone, 1, maxFile},
 }
 
 // maxStrings bounds the distinct strings of a file.
@@ -73,4 +77,13 @@ const (
 	flagCased  = 1 << iota // atom, term
 	flagNegate             // term
 	flagGroup              // term
+
+	partShift = 4 // the date part stands above the flags of an atom and a term
+)
+
+// The flags of a signal.
+const (
+	flagAlone = 1 << iota
+	flagSilent
+	flagCorrelation
 )

@@ -244,9 +244,9 @@ func TestHostile(t *testing.T) {
 		{"string that ends before it begins", in(sectionStrings, 8, 0), "section strings, entry 2", ErrDamaged},
 		{"string beyond the others", in(sectionStrings, 4, 1<<31), "section strings, entry 1", ErrDamaged},
 		{"unknown string", in(sectionDefinitions, 4, 1<<31), "section definitions, entry 0", ErrDamaged},
-		{"unknown severity", in(sectionDefinitions, 32, 5), "section definitions, entry 0", ErrDamaged},
-		{"unknown language", in(sectionDefinitions, 36, 2), "language 2 is unknown", ErrDamaged},
-		{"list longer than all", in(sectionDefinitions, 40, 1<<32-1), "section definitions, entry 0", ErrDamaged},
+		{"unknown severity", in(sectionDefinitions, 48, 5), "section definitions, entry 0", ErrDamaged},
+		{"unknown language", in(sectionDefinitions, 52, 3), "language 3 is unknown", ErrDamaged},
+		{"list longer than all", in(sectionDefinitions, 56, 1<<32-1), "section definitions, entry 0", ErrDamaged},
 		{"string no longer used", in(sectionDefinitions, 4, 0), "nothing refers to this string", ErrDamaged},
 		{"field 0 without own name", in(sectionAtoms, 0, 0), "section atoms, entry 0", ErrDamaged},
 		{"unknown condition", in(sectionAtoms, 0, uint32(event.ProcessPath)|0x70<<16), "condition 112 is unknown", ErrDamaged},
@@ -330,8 +330,9 @@ func TestForeign(t *testing.T) {
 		{"a text", "id: 1\nname: x\n", ErrFormat},
 		{"a short text", "id", ErrFormat},
 		{"an executable", "\x7fELF\x02\x01\x01\x00", ErrFormat},
-		{"newer", magic + "\x03\x00\x00\x00" + "whatever it says from here on, at any length", ErrVersion},
+		{"newer", magic + "\x04\x00\x00\x00" + "whatever it says from here on, at any length", ErrVersion},
 		{"version 1", magic + "\x01\x00\x00\x00" + "whatever", ErrVersion},
+		{"version 2", magic + "\x02\x00\x00\x00" + "whatever", ErrVersion},
 		{"older", magic + "\x00\x00\x00\x00", ErrVersion},
 	}
 	for _, tt := range tests {

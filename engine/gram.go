@@ -17,6 +17,7 @@ import (
 const (
 	gramSize = 4 // bytes of a gram; shorter literals are not looked for
 	gramMul  = 0x9e3779b1
+	sieveMul = 0x85ebca6b
 	// gramSpread is how many bits of the bitmap there are for a gram: the share of
 	// positions that pass without reason is its inverse.
 	gramSpread = 32
@@ -31,8 +32,9 @@ type gramTable struct {
 	bitmap  []uint32
 	starts  []uint32
 	entries []uint32
-	shift   uint32 // of the hash, to the bit
-	coarse  uint32 // of the bit, to the bucket
+	sieve   []uint32 // a bitmap of another hash, not stored: most of what passes the first without reason ends here
+	shift   uint32   // of the hash, to the bit
+	coarse  uint32   // of the bit, to the bucket
 }
 
 func gramAt(lit string, i int) uint32 {
@@ -65,7 +67,23 @@ func newGramTable(keys []uint32, literal func(key uint32) string) gramTable {
 		next[bucket(gram)]++
 		t.entries[at], t.entries[at+1], t.entries[at+2] = gram, key, chosen[i]
 	}
+	t.fillSieve()
 	return t
+}
+
+// fillSieve makes the sieve of the entries.
+func (t *gramTable) fillSieve() {
+	t.sieve = make([]uint32, len(t.bitmap))
+	for i := 0; i < len(t.entries); i += 3 {
+		bit := t.entries[i] * sieveMul >> t.shift
+		t.sieve[bit/32] |= 1 << (bit % 32)
+	}
+}
+
+// sifts reports whether gram may be one of t's, of those that passed the bitmap.
+func (t *gramTable) sifts(gram uint32) bool {
+	bit := gram * sieveMul >> (t.shift & 31)
+	return t.sieve[bit>>5]>>(bit&31)&1 != 0
 }
 
 // chooseGrams returns for each key the offset of the gram that it waits at: rare as
@@ -123,16 +141,16 @@ func (t *gramTable) scan(x *tables, v []byte, h *hits) {
 		if (pa|pb|pc|pd)&1 == 0 {
 			continue
 		}
-		if pa&1 != 0 {
+		if pa&1 != 0 && t.sifts(uint32(w)) {
 			t.compare(x, v, i, uint32(w), a, h)
 		}
-		if pb&1 != 0 {
+		if pb&1 != 0 && t.sifts(uint32(w>>8)) {
 			t.compare(x, v, i+1, uint32(w>>8), b, h)
 		}
-		if pc&1 != 0 {
+		if pc&1 != 0 && t.sifts(uint32(w>>16)) {
 			t.compare(x, v, i+2, uint32(w>>16), c, h)
 		}
-		if pd&1 != 0 {
+		if pd&1 != 0 && t.sifts(uint32(w>>24)) {
 			t.compare(x, v, i+3, uint32(w>>24), d, h)
 		}
 	}

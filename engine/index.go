@@ -35,7 +35,7 @@ const (
 
 var (
 	nothing = need{state: needsNothing, price: 1}
-	never   = need{state: needsMore}
+	unmet   = need{state: needsMore}
 )
 
 // either returns what is needed for any of two things to be true.
@@ -55,7 +55,7 @@ func either(a, b need) need {
 func both(a, b need) need {
 	switch {
 	case a.state == needsMore || b.state == needsMore:
-		return never
+		return unmet
 	case a.state == needsNothing:
 		return b
 	case b.state == needsNothing || a.price <= b.price:
@@ -79,17 +79,22 @@ type index struct {
 // read from a signals.bin, so that there is no other form of them.
 func buildTables(p *Program) (*tables, *fault) {
 	x, _ := buildIndex(p)
-	return decodeTables(x.appendTo(nil), p)
+	return decodeTables(x.appendTo(nil), p, tableTables, len(p.terms))
 }
 
 func buildIndex(p *Program) (*tables, *tableBuilder) {
 	ix := &index{p: p, triggers: make([][]trigger, len(p.terms)), byTerm: make([]need, len(p.terms)),
 		partial: make([]bool, len(p.terms)), waits: make([][]uint32, len(p.terms))}
+	asked := p.textTerms()
 	for i := range p.terms {
-		ix.lookAt(uint32(i))
+		if ix.byTerm[i] = nothing; asked[i] {
+			ix.lookAt(uint32(i))
+		}
 	}
 	for i := range p.signals {
-		ix.add(uint32(i))
+		if p.signals[i].isText() {
+			ix.add(uint32(i))
+		}
 	}
 	x := &tables{always: ix.always, checked: ix.checked, late: lateFields(p)}
 	var all []waiting
@@ -101,9 +106,34 @@ func buildIndex(p *Program) (*tables, *tableBuilder) {
 		x.signals = append(x.signals, waits...)
 	}
 	x.waits = append(x.waits, uint32(len(x.signals)/2))
-	b := x.freeze(all)
+	b := x.freeze(all, false)
 	x.known = ix.knownTerms()
 	return x, b
+}
+
+// textTerms reports for each term whether a signal that is not judged alone has it,
+// in its expressions of suppression too.
+func (p *Program) textTerms() []bool {
+	asked, seen := make([]bool, len(p.terms)), make([]bool, len(p.nodes))
+	for i := range p.signals {
+		if s := &p.signals[i]; s.isText() {
+			seen[s.root] = true
+			for _, root := range p.suppressRoots[s.from:s.to] {
+				seen[root] = true
+			}
+		}
+	}
+	for i := len(p.nodes) - 1; i >= 0; i-- { // children come before their parents
+		n := &p.nodes[i]
+		if !seen[i] {
+			continue
+		}
+		for _, kid := range p.kids[n.from:n.to] {
+			seen[kid] = true
+		}
+		asked[n.term] = asked[n.term] || n.op == signals.NodeTerm
+	}
+	return asked
 }
 
 // knownTerms returns for each term what the keys that were met say of it.
@@ -161,7 +191,7 @@ func (ix *index) needs(i uint32) []need {
 	kinds := event.Kinds()
 	all := make([]need, int(kinds[len(kinds)-1])+1)
 	for slot := range all {
-		all[slot] = never
+		all[slot] = unmet
 	}
 	s := ix.p.signals[i]
 	memory := ix.p.remembers(i)
@@ -185,16 +215,16 @@ func (ix *index) met(i uint32, k event.Kind, memory bool) need {
 	switch n.op {
 	case signals.NodeTerm:
 		if t := &ix.p.terms[n.term]; !t.onEvent || t.negate {
-			return never
+			return unmet
 		}
 		return ix.term(n.term, k)
 	case signals.NodeGroup:
 		if !ix.asksEvent(kids[0]) {
-			return never
+			return unmet
 		}
 		return ix.true(kids[0], k)
 	}
-	all := never
+	all := unmet
 	for _, kid := range kids {
 		all = either(all, ix.met(kid, k, memory))
 	}
@@ -215,7 +245,7 @@ func (ix *index) true(i uint32, k event.Kind) need {
 	case signals.NodeTerm:
 		return ix.term(n.term, k)
 	case signals.NodeOr:
-		any := never
+		any := unmet
 		for _, kid := range kids {
 			any = either(any, ix.true(kid, k))
 		}
@@ -236,11 +266,11 @@ func (ix *index) published(i uint32) need {
 	switch n.op {
 	case signals.NodeTerm:
 		if ix.p.terms[n.term].onEvent {
-			return never
+			return unmet
 		}
 		return ix.term(n.term, event.KindProcess)
 	case signals.NodeOr:
-		any := never
+		any := unmet
 		for _, kid := range kids {
 			any = either(any, ix.published(kid))
 		}
@@ -257,7 +287,7 @@ func (ix *index) published(i uint32) need {
 func (ix *index) term(i uint32, k event.Kind) need {
 	t := &ix.p.terms[i]
 	if t.onEvent && !t.kinds.Has(k) {
-		return never
+		return unmet
 	}
 	n := ix.byTerm[i]
 	if n.state == needsOne && t.scope != event.ScopeEvent && k != event.KindProcess {
@@ -315,6 +345,9 @@ func (ix *index) lookAt(i uint32) {
 func lateFields(p *Program) []uint32 {
 	byField := map[event.Field][]uint32{}
 	for i := range p.signals {
+		if !p.signals[i].isText() {
+			continue
+		}
 		var fields []event.Field
 		p.eachTerm(p.signals[i].root, func(t *term) {
 			if t.cond != signals.Residual {

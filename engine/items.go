@@ -51,6 +51,9 @@ func (p *Program) finishMemory() *fault {
 	b := planner{p: p, seen: make([]bool, len(p.nodes)), holds: make([]holding, len(p.nodes)), hashes: map[uint32]uint64{}}
 	plan := memoryPlan{byID: map[uint64]uint32{}, ofSignal: make([][]uint32, len(p.signals))}
 	for i := range p.signals {
+		if !p.signals[i].isText() {
+			continue
+		}
 		if root := p.signals[i].root; b.look(root).joins {
 			if plan.ofNode == nil {
 				plan.ofNode = make([]uint32, len(p.nodes))

@@ -24,6 +24,7 @@ type judge struct {
 	only    []uint32 // the atoms of the term at hand that are left to judge; nil: all of them
 	scratch []byte   // for the text of an address
 	subject []byte   // for what a regular expression reads
+	regexes searchers
 
 	inherited bool        // the process got late values from the image before it with this event
 	arrived   bool        // the event is an update that brings late values which terms read
@@ -165,11 +166,13 @@ func meetsAnyOf(j *judge, t *term, list []string, w *witness) bool {
 
 // metOwn judges the values that the source delivered under the own name, however
 // many of its records have it. Of equal names in one record the first counts: what
-// follows may be forged by the process that the record tells of.
+// follows may be forged by the process that the record tells of. Of an event that says
+// which logs it belongs to all count.
 func (j *judge) metOwn(t *term, w *witness) (met, present bool) {
-	judged := -1 // the record whose value was; the fields of a record stand together
+	every := j.event.Logsource != nil // such events are no records of programs that could forge them
+	judged := -1                      // the record whose value was; the fields of a record stand together
 	for f := range j.event.Own() {
-		if string(f.Name) != t.own || f.Record == judged {
+		if string(f.Name) != t.own || f.Record == judged && !every {
 			continue
 		}
 		judged, present = f.Record, true
@@ -221,7 +224,7 @@ func meets[T text](j *judge, t *term, a *atom, v T) bool {
 		r := j.p.regexes[a.aux]
 		j.work += uint64(len(v)) * uint64(r.Size()) / 64
 		j.subject = append(j.subject[:0], v...) // a []byte of v's own would escape
-		return r.Match(j.subject)
+		return j.regexes.match(j.p, a.aux, j.subject)
 	case signals.InList:
 		if t.valueType == event.Hash {
 			return namedlist.HasHash(j.p.lists[a.aux], v, a.cased)
@@ -229,6 +232,12 @@ func meets[T text](j *judge, t *term, a *atom, v T) bool {
 		return namedlist.Has(j.p.lists[a.aux], v, a.cased)
 	case signals.Exists:
 		return true
+	case signals.Less, signals.LessEqual, signals.Greater, signals.GreaterEqual: // of an own field
+		j.subject = append(j.subject[:0], v...)
+		return meetsNumber(a, j.subject)
+	case signals.InCIDR:
+		j.subject = append(j.subject[:0], v...)
+		return meetsNetwork(j.p.prefixes[a.aux], j.subject)
 	}
 	return false
 }

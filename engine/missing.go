@@ -43,6 +43,9 @@ func (p *Program) MissingLists() []MissingList {
 	}
 	for i := range p.signals {
 		s := &p.signals[i]
+		if s.correlation != 0 {
+			continue
+		}
 		walk(uint32(i), s.root)
 		for _, root := range p.suppressRoots[s.from:s.to] {
 			walk(uint32(i), root)

@@ -67,9 +67,12 @@ func (x *Explainer) nearest(i uint32, remembered bool, lacks *[]string) Nearness
 		return out
 	}
 	var out Nearness
-	if n.op == signals.NodeTerm {
+	switch {
+	case n.op == signals.NodeTerm && x.alone:
+		out = x.nearAloneTerm(n.term)
+	case n.op == signals.NodeTerm:
 		out = x.nearTerm(&p.terms[n.term])
-	} else {
+	default:
 		out = x.near(kids[0], false)
 	}
 	if out.Met == out.Terms() {

@@ -10,6 +10,7 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -32,9 +33,14 @@ type Program struct {
 	atomRefs      []uint32 // indexes into atoms, see term.from
 	atoms         []atom
 	residues      []residue
-	memory        memoryPlan // what signals remember, see items.go
-	tables        *tables    // what signals wait for, see tables.go
+	correlations  []signals.Correlation // see signal.correlation
+	logsources    []signals.Logsource   // of the alone signals, sorted, each once
+	correlation   *correlationPlan      // nil: there are none
+	memory        memoryPlan            // what signals remember, see items.go
+	tables        *tables               // what signals wait for, see tables.go
+	alone         *alonePlan            // how alone signals are found and judged, see alone.go
 	digest        [32]byte
+	signature     *signature // nil: none
 
 	// What atoms compare with, parsed; see atom.aux.
 	prefixes []netip.Prefix
@@ -56,7 +62,14 @@ type signal struct {
 	root     uint32 // index into nodes
 	kinds    event.KindSet
 	from, to uint32 // suppressRoots[from:to]
+
+	alone, silent bool
+	group         uint32 // alone: index into logsources
+	correlation   uint32 // 1 + index into correlations; 0 if it is none
 }
+
+// isText reports whether s is judged with the memory of its process.
+func (s *signal) isText() bool { return !s.alone && s.correlation == 0 }
 
 // node is a signals.Node whose children stand in Program.kids.
 type node struct {
@@ -73,6 +86,7 @@ type term struct {
 	kinds                event.KindSet
 	field                event.Field
 	cond                 signals.Condition
+	part                 signals.DatePart
 	negate, cased, group bool
 	from, to             uint32 // atomRefs[from:to]
 	onEvent              bool   // on an event object, not on the process
@@ -83,13 +97,15 @@ type term struct {
 
 // atom is a signals.Atom. What it compares with is parsed: aux is an index into
 // prefixes (Is and InCIDR on an address), globs (Glob and PathGlob), regexes (Regex)
-// or lists (InList) of the program.
+// or lists (InList) of the program, or the place of the other field in the names of the
+// plan of alone signals (IsField and the like).
 type atom struct {
 	own, literal string
 	number       int64
 	aux          uint32
 	field        event.Field
 	cond         signals.Condition
+	part         signals.DatePart
 	cased        bool
 }
 
@@ -123,11 +139,12 @@ func Build(s *signals.Set) (*Program, error) {
 	for i := range s.Definitions {
 		p.definitions[i] = plainDefinition(&s.Definitions[i])
 	}
-	for i, sig := range s.Signals {
-		from := uint32(len(p.suppressRoots))
-		p.suppressRoots = append(p.suppressRoots, sig.Suppress...)
-		p.signals[i] = signal{sig.Root, sig.Kinds, from, uint32(len(p.suppressRoots))}
+	logsources := make([]signals.Logsource, len(s.Signals))
+	for i := range s.Signals {
+		p.buildSignal(&p.signals[i], &s.Signals[i])
+		logsources[i] = s.Signals[i].Logsource
 	}
+	p.groupLogsources(logsources)
 	for i := range s.Nodes {
 		n := &s.Nodes[i]
 		from := uint32(len(p.kids))
@@ -142,10 +159,10 @@ func Build(s *signals.Set) (*Program, error) {
 		from := uint32(len(p.atomRefs))
 		p.atomRefs = append(p.atomRefs, t.Atoms...)
 		p.terms[i] = term{id: t.ID, text: t.Text, own: t.Own, kinds: t.Kinds, field: t.Field, cond: t.Cond,
-			negate: t.Negate, cased: t.Cased, group: t.Group, from: from, to: uint32(len(p.atomRefs)), residue: t.Residue}
+			negate: t.Negate, cased: t.Cased, group: t.Group, part: t.Part, from: from, to: uint32(len(p.atomRefs)), residue: t.Residue}
 	}
 	for i, a := range s.Atoms {
-		p.atoms[i] = atom{own: a.Own, literal: a.Literal, number: a.Number, field: a.Field, cond: a.Cond, cased: a.Cased}
+		p.atoms[i] = atom{own: a.Own, literal: a.Literal, number: a.Number, field: a.Field, cond: a.Cond, cased: a.Cased, part: a.Part}
 	}
 	for i := range s.Residues {
 		r := &s.Residues[i]
@@ -154,6 +171,9 @@ func Build(s *signals.Set) (*Program, error) {
 	f := p.finish()
 	if f == nil {
 		p.tables, f = buildTables(p)
+	}
+	if f == nil {
+		p.alone, f = buildAlone(p)
 	}
 	if f != nil {
 		return nil, fmt.Errorf("build program: %s %d%s: %s", f.table, f.index, p.nameOf(f), f.what)
@@ -166,11 +186,66 @@ func Build(s *signals.Set) (*Program, error) {
 	return p, nil
 }
 
+// buildSignal makes to of s, without its logsource.
+func (p *Program) buildSignal(to *signal, s *signals.Signal) {
+	from := uint32(len(p.suppressRoots))
+	p.suppressRoots = append(p.suppressRoots, s.Suppress...)
+	*to = signal{root: s.Root, kinds: s.Kinds, from: from, to: uint32(len(p.suppressRoots)), alone: s.Alone, silent: s.Silent}
+	if s.Correlation == nil {
+		return
+	}
+	c := *s.Correlation
+	c.Rules, c.Field, c.Counts, c.GroupBy = cloneOrNil(c.Rules), cloneOrNil(c.Field), cloneOrNil(c.Counts), cloneOrNil(c.GroupBy)
+	for i, names := range c.GroupBy {
+		c.GroupBy[i] = cloneOrNil(names)
+	}
+	p.correlations = append(p.correlations, c)
+	to.root, to.correlation = 0, uint32(len(p.correlations))
+}
+
+// groupLogsources gives each alone signal its group; all has the logsource of each
+// signal. One that is not alone has none: checkSignals refuses it by the flag that is
+// left in group.
+func (p *Program) groupLogsources(all []signals.Logsource) {
+	p.logsources = nil
+	for i := range p.signals {
+		if p.signals[i].alone {
+			p.logsources = append(p.logsources, all[i])
+		}
+	}
+	slices.SortFunc(p.logsources, compareLogsources)
+	p.logsources = slices.Compact(p.logsources)
+	for i := range p.signals {
+		s := &p.signals[i]
+		if s.group = 0; s.alone {
+			at, _ := slices.BinarySearchFunc(p.logsources, all[i], compareLogsources)
+			s.group = uint32(at)
+		} else if all[i] != (signals.Logsource{}) {
+			s.group = noGroup
+		}
+	}
+}
+
+// noGroup marks a signal that has a logsource and is not alone.
+const noGroup = ^uint32(0)
+
+func compareLogsources(a, b signals.Logsource) int {
+	return cmp.Or(cmp.Compare(a.Product, b.Product), cmp.Compare(a.Category, b.Category), cmp.Compare(a.Service, b.Service))
+}
+
+// correlationOf returns what signal i counts if it is a correlation, else nil.
+func (p *Program) correlationOf(i uint32) *signals.Correlation {
+	if c := p.signals[i].correlation; c != 0 {
+		return &p.correlations[c-1]
+	}
+	return nil
+}
+
 // plainDefinition returns a copy of d as signals.bin keeps it: without place and
 // syntax trees, with a language, and with nil for an empty list.
 func plainDefinition(d *signals.Definition) signals.Definition {
 	c := *d
-	c.Pos, c.Expr, c.SuppressExprs = signals.Position{}, nil, nil
+	c.Pos, c.Expr, c.SuppressExprs, c.Correlation, c.Original = signals.Position{}, nil, nil, nil, nil
 	if c.Language == "" {
 		c.Language = signals.LanguageSignal
 	}

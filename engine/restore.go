@@ -16,7 +16,8 @@ import (
 
 // LoadState puts what SaveState wrote in the place of what m remembers. What the
 // program of m does not remember is left out: terms and groups that it does not have
-// or that need no memory any more, and late values that no term reads.
+// or that need no memory any more, late values that no term reads, and correlations
+// that it does not have with the same id and revision.
 //
 // If there is an error m is as it was. It wraps [ErrStateFormat], [ErrStateVersion],
 // [ErrStateRegistry] or [ErrStateDamaged] where the bytes are at fault.
@@ -26,6 +27,9 @@ func (m *Matcher) LoadState(r io.Reader) error {
 	s.header()
 	m.readLatches(&s, &latches)
 	m.readLate(&s, &late)
+	groups := newGroupTable(m.p.correlation)
+	groups.limits = m.correlator.groups.limits
+	m.readCorrelations(&s, &groups)
 	sum := s.sum.Sum32()
 	if got := s.u32(); s.err == nil && got != sum {
 		s.fail("its checksum is %08x, it should be %08x", sum, got)
@@ -40,7 +44,7 @@ func (m *Matcher) LoadState(r io.Reader) error {
 	if s.err != nil {
 		return fmt.Errorf("load the memory of signals: %w", s.err)
 	}
-	m.latches, m.late = latches, late
+	m.latches, m.late, m.correlator.groups = latches, late, groups
 	return nil
 }
 
@@ -223,7 +227,8 @@ func (s *stateReader) lateValue(fields []event.Info) (lateValue, bool) {
 // TakeOver moves to m, which has judged nothing, what old remembers: old remembers
 // nothing afterwards. Terms and groups that the program of m does not remember are
 // left out, and so are late values that it does not read; what stands unchanged in a
-// signal of both programs is kept with its proof.
+// signal of both programs is kept with its proof, and what an unchanged correlation
+// counted goes on.
 func (m *Matcher) TakeOver(old *Matcher) {
 	items := make([]uint32, len(old.p.memory.items)) // by number: that in m plus 1, or 0
 	for k := range items {
@@ -259,4 +264,5 @@ func (m *Matcher) TakeOver(old *Matcher) {
 	m.latches.evicted.merge(old.latches.evicted)
 	m.late.evicted.merge(old.late.evicted)
 	old.latches, old.late = old.emptyTables()
+	m.takeOverCorrelations(old)
 }

@@ -32,7 +32,8 @@ type testTerm struct {
 	not    bool
 	cased  bool
 	values []string
-	number []int64 // for number fields
+	number []int64 // for number fields, and with a part
+	part   signals.DatePart
 }
 
 func and(kids ...expr) expr { return expr{op: signals.NodeAnd, kids: kids} }
@@ -73,6 +74,9 @@ func (t testTerm) text() string {
 	}
 	if t.cased {
 		s += " cased"
+	}
+	if t.part != signals.NoPart {
+		s += " " + t.part.String()
 	}
 	var values []string
 	for _, v := range t.values {
@@ -137,7 +141,7 @@ func (b *setBuilder) node(e expr, inGroup bool) uint32 {
 }
 
 func (b *setBuilder) term(t testTerm, inGroup bool) uint32 {
-	out := signals.Term{Text: t.text(), Own: t.own(), Kinds: event.AllKinds, Cond: t.cond, Negate: t.not, Cased: t.cased, Group: inGroup}
+	out := signals.Term{Text: t.text(), Own: t.own(), Kinds: event.AllKinds, Cond: t.cond, Negate: t.not, Cased: t.cased, Part: t.part, Group: inGroup}
 	h := fnv.New64a()
 	fmt.Fprint(h, out.Text, inGroup)
 	out.ID = h.Sum64()
@@ -154,13 +158,13 @@ func (b *setBuilder) term(t testTerm, inGroup bool) uint32 {
 			return uint32(i)
 		}
 	}
-	atom := signals.Atom{Field: out.Field, Own: out.Own, Cond: t.cond, Cased: t.cased}
+	atom := signals.Atom{Field: out.Field, Own: out.Own, Cond: t.cond, Cased: t.cased, Part: t.part}
 	if t.cond == signals.Exists {
 		out.Atoms = append(out.Atoms, b.atom(atom))
 	}
 	for _, v := range t.values {
 		atom.Literal = v
-		if !t.cased && typ != event.Address && t.cond != signals.Regex && t.cond != signals.InList {
+		if !t.cased && typ != event.Address && t.cond != signals.Regex && t.cond != signals.InList && !readsOther(t.cond) {
 			atom.Literal = asciiLower(v)
 		}
 		out.Atoms = append(out.Atoms, b.atom(atom))
@@ -209,10 +213,17 @@ type ownField struct {
 	name, value string
 }
 
+// isDerived reports whether f says what other fields of the event do, and has no value
+// of its own.
+func isDerived(f event.Field) bool { return f == event.NetworkInitiated || f == event.FileResultPath }
+
 func (te testEvent) addTo(b *event.Batch) *event.Event {
 	e := b.Add(te.kind, te.op)
 	e.ID, e.Time, e.Ordinal = event.ID(1000+b.Len()), int64(b.Len())*1_000_000_000, uint64(b.Len())
 	for f := event.Field(1); event.Describe(f).Name != ""; f++ {
+		if isDerived(f) {
+			continue
+		}
 		switch v := te.fields[f].(type) {
 		case string:
 			e.SetString(f, v)

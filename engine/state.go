@@ -34,7 +34,7 @@ var (
 
 const (
 	stateMagic   = "\x7fSEIMEM\n"
-	stateVersion = 1
+	stateVersion = 2
 	maxState     = 512 << 20 // bytes
 
 	// The limits of a late value in a file. An event has less room than that.
@@ -55,6 +55,7 @@ func (m *Matcher) SaveState(w io.Writer) error {
 	s.u64(event.Fingerprint())
 	m.saveLatches(&s)
 	m.saveLate(&s)
+	m.saveCorrelations(&s)
 	s.flush()
 	s.w = buffered
 	s.u32(sum.Sum32())

@@ -153,11 +153,11 @@ func TestStateThatIsRefused(t *testing.T) {
 	}{
 		{"nothing", nil, ErrStateFormat, ""},
 		{"another file", []byte("SQLite format 3\x00 and more"), ErrStateFormat, ""},
-		{"a newer version", change(len(stateMagic), 2), ErrStateVersion, "version 2"},
+		{"a newer version", change(len(stateMagic), 3), ErrStateVersion, "version 3"},
 		{"another registry", change(len(stateMagic)+4, body[len(stateMagic)+4]+1), ErrStateRegistry, ""},
 		{"cut short", state[:len(state)-5], ErrStateDamaged, "ends early"},
 		{"cut in the header", state[:len(stateMagic)+2], ErrStateDamaged, "ends early"},
-		{"a bit that changed", append(bytes.Clone(body[:len(body)-1]), append([]byte{body[len(body)-1] ^ 1}, state[len(body):]...)...), ErrStateDamaged, "checksum"},
+		{"a bit that changed", append(change(len(body)-5, body[len(body)-5]^1)[:len(body)], state[len(body):]...), ErrStateDamaged, "checksum"},
 		{"more behind its end", append(bytes.Clone(state), 0), ErrStateDamaged, "behind its end"},
 		{"too many items", change(items, huge...), ErrStateDamaged, "items, the limit"},
 		{"items out of order", change(items+4, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff), ErrStateDamaged, "does not come after"},

@@ -76,11 +76,13 @@ const (
 	knownFalse   // if none was met, it is not met
 	knownWhole   // and if one was, it is met
 	knownMet     // if one was, it is met; if none was, only its short literals are left
+	knownPresent // of a leaf: it is not met if the field has no value
 )
 
 // column is a field, or a field under the source's own name, with the frozen
 // tables of the literals looked for in it. A table without literals is empty.
 type column struct {
+	group uint32 // of alone signals; 0 in the tables of the others
 	field event.Field
 	own   string // and field is NoField
 	typ   event.Type
@@ -107,6 +109,7 @@ const is6 = 0x100
 
 // trigger is something that a signal can wait for.
 type trigger struct {
+	group   uint32 // see column
 	field   event.Field
 	own     string
 	at      anchor
@@ -121,7 +124,7 @@ type waiting struct {
 }
 
 func (w *waiting) compare(o *waiting) int {
-	return cmp.Or(cmp.Compare(w.field, o.field), cmp.Compare(w.own, o.own), cmp.Compare(w.at, o.at),
+	return cmp.Or(cmp.Compare(w.group, o.group), cmp.Compare(w.field, o.field), cmp.Compare(w.own, o.own), cmp.Compare(w.at, o.at),
 		cmp.Compare(w.literal, o.literal), cmp.Compare(w.atom, o.atom), cmp.Compare(w.term, o.term))
 }
 
@@ -133,19 +136,20 @@ type tableBuilder struct {
 	numbers map[string]map[string]int // of keys, by column and anchor
 }
 
-// freeze makes the tables of literals. It sorts all.
-func (x *tables) freeze(all []waiting) *tableBuilder {
+// freeze makes the tables of literals. It sorts all. If they are grouped two columns
+// may have one name, and there is no table of names.
+func (x *tables) freeze(all []waiting, grouped bool) *tableBuilder {
 	b := &tableBuilder{x: x, texts: map[string]uint32{}, numbers: map[string]map[string]int{}}
 	slices.SortFunc(all, func(a, b waiting) int { return a.compare(&b) })
 	for from := 0; from < len(all); {
 		to := from + 1
-		for to < len(all) && all[to].field == all[from].field && all[to].own == all[from].own {
+		for to < len(all) && all[to].group == all[from].group && all[to].field == all[from].field && all[to].own == all[from].own {
 			to++
 		}
 		b.addColumn(all[from:to])
 		from = to
 	}
-	b.nameColumns()
+	b.nameColumns(grouped)
 	x.postings = append(x.postings, uint32(len(x.terms)))
 	x.route()
 	return b
@@ -155,7 +159,7 @@ func (x *tables) freeze(all []waiting) *tableBuilder {
 func (b *tableBuilder) addColumn(all []waiting) {
 	x := b.x
 	in := event.Describe(all[0].field)
-	c := column{field: all[0].field, own: all[0].own, typ: typeOf(all[0].own, in), scope: in.Scope}
+	c := column{group: all[0].group, field: all[0].field, own: all[0].own, typ: typeOf(all[0].own, in), scope: in.Scope}
 	var whole []uint32
 	for from := 0; from < len(all); {
 		to := from + 1
@@ -286,7 +290,7 @@ func addressLengths(all []waiting) []uint32 {
 }
 
 // nameColumns makes the table of the own names. Their columns are the first ones.
-func (b *tableBuilder) nameColumns() {
+func (b *tableBuilder) nameColumns(grouped bool) {
 	x := b.x
 	x.named = uint32(len(x.keys) / 2)
 	var keys []uint32
@@ -297,7 +301,7 @@ func (b *tableBuilder) nameColumns() {
 			x.postings = append(x.postings, uint32(len(x.terms)))
 		}
 	}
-	if len(keys) > 0 {
+	if len(keys) > 0 && !grouped {
 		x.ownName = newHashTable(keys, x)
 	}
 }

@@ -4,7 +4,7 @@
 // All of it but the text of the literals is 32-bit words, little endian; what is read
 // is checked where it stands and used as it is.
 //
-// The words are: 11 sizes and numbers (see tableHeader), columnWords words for each
+// The words are: 12 sizes and numbers (see tableHeader), columnWords words for each
 // column, then keys, postings, terms, waits, signals, known, always, checked, late and
 // the slots of the own names, then the tables of each column in turn. The text follows.
 
@@ -21,9 +21,9 @@ import (
 const columnWords = 17
 
 // tableHeader returns what stands before the columns.
-func (x *tables) tableHeader() [11]uint32 {
-	return [11]uint32{uint32(len(x.columns)), uint32(len(x.keys)), uint32(len(x.terms)), uint32(len(x.signals)), uint32(len(x.always)),
-		uint32(len(x.checked)), uint32(len(x.late)), uint32(len(x.ownName.slots)), x.ownName.min, x.ownName.max, x.named}
+func (x *tables) tableHeader() [12]uint32 {
+	return [12]uint32{uint32(len(x.columns)), uint32(len(x.keys)), uint32(len(x.terms)), uint32(len(x.signals)), uint32(len(x.always)),
+		uint32(len(x.checked)), uint32(len(x.late)), uint32(len(x.ownName.slots)), x.ownName.min, x.ownName.max, x.named, uint32(len(x.known))}
 }
 
 // appendTo appends the section to b. The name of an own column is a literal of the
@@ -36,7 +36,7 @@ func (x *tables) appendTo(b []byte) []byte {
 		c := &x.columns[i]
 		b = appendWords(b, []uint32{uint32(c.field), c.slots, c.present, c.whole.min, c.whole.max, uint32(len(c.whole.slots)),
 			uint32(len(c.begins.nodes)), uint32(len(c.ends.nodes)), uint32(len(c.grams.bitmap)), uint32(len(c.grams.starts)),
-			uint32(len(c.grams.entries)), c.grams.shift, c.grams.coarse, uint32(len(c.lengths)), uint32(len(c.probes)), 0, 0})
+			uint32(len(c.grams.entries)), c.grams.shift, c.grams.coarse, uint32(len(c.lengths)), uint32(len(c.probes)), c.group, 0})
 	}
 	for _, words := range [][]uint32{x.keys, x.postings, x.terms, x.waits, x.signals, x.known, x.always, x.checked, x.late, x.ownName.slots} {
 		b = appendWords(b, words)
@@ -62,6 +62,8 @@ type tableReader struct {
 	words []uint32
 	p     *Program
 	x     *tables
+	table string
+	terms uint32 // of the tables: terms, or leaves of alone signals
 	bad   string
 }
 
@@ -86,14 +88,15 @@ func (r *tableReader) take(n uint32) []uint32 {
 	return words
 }
 
-// decodeTables reads the section b for p, whose other tables are complete. The
-// tables keep nothing of b.
-func decodeTables(b []byte, p *Program) (*tables, *fault) {
-	r := &tableReader{p: p, x: &tables{}}
+// decodeTables reads the section b, called table, for p, whose other tables are
+// complete; what waits in them are the given number of terms. The tables keep nothing
+// of b.
+func decodeTables(b []byte, p *Program, table string, terms int) (*tables, *fault) {
+	r := &tableReader{p: p, x: &tables{}, table: table, terms: uint32(terms)}
 	if x := r.read(b); r.bad == "" {
 		return x, nil
 	}
-	return nil, faultf(tableTables, 0, "%s", r.bad)
+	return nil, faultf(table, 0, "%s", r.bad)
 }
 
 func (r *tableReader) read(b []byte) *tables {
@@ -103,8 +106,12 @@ func (r *tableReader) read(b []byte) *tables {
 		r.words[i] = binary.LittleEndian.Uint32(b[4*i:])
 	}
 	all := len(r.words)
-	head := r.take(11)
+	head := r.take(12)
 	if r.bad != "" {
+		return x
+	}
+	if head[11] != r.terms {
+		r.fail("it is for another number of terms")
 		return x
 	}
 	if uint64(head[0])*columnWords > uint64(len(r.words)) {
@@ -114,8 +121,8 @@ func (r *tableReader) read(b []byte) *tables {
 	columns := r.take(head[0] * columnWords)
 	x.keys = r.take(head[1])
 	x.postings = r.take(head[1]/2 + 1)
-	x.terms, x.waits, x.signals = r.take(head[2]), r.take(uint32(len(r.p.terms)+1)), r.take(head[3])
-	x.known, x.always, x.checked, x.late = r.take(uint32(len(r.p.terms))), r.take(head[4]), r.take(head[5]), r.take(head[6])
+	x.terms, x.waits, x.signals = r.take(head[2]), r.take(r.terms+1), r.take(head[3])
+	x.known, x.always, x.checked, x.late = r.take(r.terms), r.take(head[4]), r.take(head[5]), r.take(head[6])
 	x.ownName = hashTable{r.take(head[7]), head[8], head[9]}
 	x.named = head[10]
 	x.columns = make([]column, head[0])
@@ -137,9 +144,14 @@ func (r *tableReader) column(c *column, w []uint32) {
 	c.field, c.slots, c.present = event.Field(w[0]), w[1], w[2]
 	c.whole = hashTable{r.take(w[5]), w[3], w[4]}
 	c.begins.nodes, c.ends.nodes = r.take(w[6]), r.take(w[7])
-	c.grams = gramTable{r.take(w[8]), r.take(w[9]), r.take(w[10]), w[11], w[12]}
+	c.grams = gramTable{bitmap: r.take(w[8]), starts: r.take(w[9]), entries: r.take(w[10]), shift: w[11], coarse: w[12]}
 	c.lengths, c.probes = r.take(w[13]), r.take(w[14])
-	if w[0] > 0xffff || w[15] != 0 || w[16] != 0 {
+	c.group = w[15]
+	groups := 1
+	if r.table == tableAlone {
+		groups = len(r.p.logsources)
+	}
+	if w[0] > 0xffff || uint64(w[15]) >= uint64(groups) || w[16] != 0 {
 		r.fail("a column has a field that there is not")
 	}
 }
@@ -161,12 +173,12 @@ func (r *tableReader) check() {
 		r.fail("the terms of a literal, or the signals of a term, do not stand in the table")
 	}
 	for _, t := range x.terms {
-		if int64(t) >= int64(len(r.p.terms)) {
+		if t >= r.terms {
 			r.fail("a term that there is not")
 		}
 	}
 	for _, known := range x.known {
-		if known > knownMet {
+		if known&0xff > knownPresent || r.table != tableAlone && known > knownMet || known>>8 != 0 && (r.table != tableAlone || known>>24 != 0) {
 			r.fail("a term is known in a way that there is not")
 		}
 	}
@@ -219,8 +231,12 @@ func (r *tableReader) checkOwn(n uint32) {
 		r.fail("the names of own fields are not the last literals")
 		return
 	}
+	if r.table == tableAlone && (int(own) != len(x.columns) || len(x.ownName.slots) > 0) {
+		r.fail("a column of the registry, or a table of names")
+		return
+	}
 	for i := range own {
-		if x.columns[i].own = x.literal(x.named + i); x.columns[i].own == "" || i > 0 && x.columns[i].own <= x.columns[i-1].own {
+		if x.columns[i].own = x.literal(x.named + i); x.columns[i].own == "" || i > 0 && !follows(&x.columns[i], &x.columns[i-1]) {
 			r.fail("the own fields are not in order")
 		}
 	}
@@ -230,6 +246,11 @@ func (r *tableReader) checkOwn(n uint32) {
 			r.fail("the name of an own field is another literal")
 		}
 	}
+}
+
+// follows reports whether c, an own column, stands behind before.
+func follows(c, before *column) bool {
+	return c.group > before.group || c.group == before.group && c.own > before.own
 }
 
 // checkColumn checks c and fills what follows from its field. There are n keys.
@@ -333,4 +354,5 @@ func (r *tableReader) checkGrams(t *gramTable, n uint32) {
 			return
 		}
 	}
+	t.fillSieve()
 }

@@ -66,11 +66,11 @@ func tableOf(at anchor, literals []string) (*tables, []uint32) {
 	var all []waiting
 	for i, lit := range literals {
 		if at != anchorContains || len(lit) >= gramSize {
-			all = append(all, waiting{trigger{event.FilePath, "", at, lit, 0}, uint32(i)})
+			all = append(all, waiting{trigger{field: event.FilePath, at: at, literal: lit}, uint32(i)})
 		}
 	}
 	x.waits = make([]uint32, len(literals)+1)
-	x.freeze(all)
+	x.freeze(all, false)
 	if len(x.columns) == 0 {
 		x.columns = make([]column, 1)
 	}
@@ -142,7 +142,7 @@ func TestDamagedTables(t *testing.T) {
 			}
 			q := *p
 			var f *fault
-			if q.tables, f = decodeTables(bad, &q); f != nil {
+			if q.tables, f = decodeTables(bad, &q, tableTables, len(q.terms)); f != nil {
 				refused++
 				continue
 			}

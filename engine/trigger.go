@@ -34,7 +34,7 @@ func (p *Program) triggersOf(ref uint32) (all []trigger, price float64) {
 				all, price = nil, 0
 				return
 			}
-			all = append(all, trigger{a.field, a.own, at, lit, 0})
+			all = append(all, trigger{field: a.field, own: a.own, at: at, literal: lit})
 			price += chance(a.field, typ, at, lit)
 		}
 	}
@@ -52,7 +52,7 @@ func (p *Program) triggersOf(ref uint32) (all []trigger, price float64) {
 		p.textTriggers(a, typ, on)
 	}
 	if all == nil && a.cond == signals.InList {
-		return []trigger{{a.field, a.own, anchorList, "", ref}}, chance(a.field, typ, anchorList, "")
+		return []trigger{{field: a.field, own: a.own, at: anchorList, atom: ref}}, chance(a.field, typ, anchorList, "")
 	}
 	if all == nil && a.own != "" {
 		on(anchorPresent, "")

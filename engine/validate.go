@@ -11,7 +11,6 @@ import (
 	"slices"
 	"unicode/utf8"
 
-	"seismo/internal/event"
 	"seismo/signals"
 )
 
@@ -41,15 +40,17 @@ const (
 
 // The tables of a program, which are sections of signals.bin too.
 const (
-	tableStrings     = "strings"
-	tableLists       = "lists"
-	tableDefinitions = "definitions"
-	tableAtoms       = "atoms"
-	tableTerms       = "terms"
-	tableNodes       = "nodes"
-	tableResidues    = "residues"
-	tableSignals     = "signals"
-	tableTables      = "tables"
+	tableStrings      = "strings"
+	tableLists        = "lists"
+	tableDefinitions  = "definitions"
+	tableAtoms        = "atoms"
+	tableTerms        = "terms"
+	tableNodes        = "nodes"
+	tableResidues     = "residues"
+	tableSignals      = "signals"
+	tableCorrelations = "correlations"
+	tableTables       = "tables"
+	tableAlone        = "alone"
 )
 
 // fault is a rule that an entry of a table breaks.
@@ -67,7 +68,7 @@ func faultf(table string, index int, format string, args ...any) *fault {
 // compare with, parsed, and the registry's words on terms. It returns the first
 // fault, or nil.
 func (p *Program) finish() *fault {
-	for _, check := range []func() *fault{p.checkSizes, p.checkDefinitions, p.finishResidues, p.finishAtoms, p.finishTerms, p.checkNodes, p.checkSignals, p.finishMemory} {
+	for _, check := range []func() *fault{p.checkSizes, p.checkDefinitions, p.finishResidues, p.finishAtoms, p.finishTerms, p.checkNodes, p.checkSignals, p.planCorrelations, p.finishMemory} {
 		if f := check(); f != nil {
 			return f
 		}
@@ -135,17 +136,18 @@ func (p *Program) checkDefinitions() *fault {
 }
 
 // definitionStrings returns the strings of d in the order of signals.bin.
-func definitionStrings(d *signals.Definition) [8]*string {
-	return [8]*string{&d.ID, &d.Name, &d.Description, &d.Status, &d.Author, &d.Response, &d.Text, &d.Revision}
+func definitionStrings(d *signals.Definition) [12]*string {
+	return [12]*string{&d.ID, &d.Name, &d.Description, &d.Status, &d.Author, &d.Response, &d.Text, &d.Revision,
+		&d.RuleName, &d.Logsource.Product, &d.Logsource.Category, &d.Logsource.Service}
 }
 
 // definitionLists returns the lists of d in the order of signals.bin.
-func definitionLists(d *signals.Definition) [6]*[]string {
-	return [6]*[]string{&d.Techniques, &d.Platforms, &d.References, &d.FalsePositives, &d.Labels, &d.Suppress}
+func definitionLists(d *signals.Definition) [7]*[]string {
+	return [7]*[]string{&d.Techniques, &d.Platforms, &d.References, &d.FalsePositives, &d.Labels, &d.Suppress, &d.Filters}
 }
 
 // languages are the languages of expressions; the index of each stands in signals.bin.
-var languages = [...]string{signals.LanguageSignal, signals.LanguageCEL}
+var languages = [...]string{signals.LanguageSignal, signals.LanguageCEL, signals.LanguageSigma}
 
 // languageNumber returns the number of a language, or -1 if there is none.
 func languageNumber(name string) int { return slices.Index(languages[:], name) }
@@ -213,6 +215,12 @@ func (p *Program) checkRoots(shapes []shape) *fault {
 	}
 	total := uint32(0)
 	for i, sig := range p.signals {
+		if sig.correlation != 0 {
+			if sig.root != 0 || sig.from != sig.to {
+				return faultf(tableSignals, i, "a correlation with an expression")
+			}
+			continue
+		}
 		if int(sig.root) >= len(p.nodes) {
 			return faultf(tableSignals, i, "root %d of %d nodes", sig.root, len(p.nodes))
 		}
@@ -240,13 +248,4 @@ type shape struct {
 	depth   uint8
 	group   bool // holds a group
 	grouped bool // each of its terms is marked as one of a group
-}
-
-func (p *Program) checkSignals() *fault {
-	for i, s := range p.signals {
-		if s.kinds == 0 || s.kinds&^event.AllKinds != 0 {
-			return faultf(tableSignals, i, "kinds %#x are not among those known (%#x)", s.kinds, event.AllKinds)
-		}
-	}
-	return nil
 }

@@ -45,7 +45,9 @@ func (p *Program) prepareAtoms() {
 	var names []string
 	for i := range p.atoms {
 		switch a := &p.atoms[i]; a.cond {
-		case signals.Is, signals.InCIDR:
+		case signals.InCIDR:
+			prefixes++
+		case signals.Is:
 			if event.Describe(a.field).Type == event.Address {
 				prefixes++
 			}
@@ -88,6 +90,9 @@ func checkAtom(a *atom, typ event.Type) string {
 	if len(a.literal) > limit {
 		return fmt.Sprintf("a literal of %d bytes, the limit is %d: %.40q…", len(a.literal), limit, a.literal)
 	}
+	if a.own != "" && (a.part != signals.NoPart || isComparison(a.cond) || a.cond == signals.InCIDR || readsOther(a.cond)) {
+		return checkOwnAtom(a)
+	}
 	number := typ == event.Integer || typ == event.Identifier || typ == event.Time
 	fits, compares, folds := false, number, !number // with a number; as text that is folded unless cased
 	switch a.cond {
@@ -112,6 +117,8 @@ func checkAtom(a *atom, typ event.Type) string {
 	switch {
 	case !a.cond.Valid():
 		return fmt.Sprintf("condition %d is unknown", a.cond)
+	case a.part != signals.NoPart:
+		return fmt.Sprintf("part %q of a date on type %s", a.part, typ)
 	case !fits:
 		return fmt.Sprintf("condition %q does not fit type %s", a.cond, typ)
 	case compares && a.literal != "":
@@ -124,10 +131,39 @@ func checkAtom(a *atom, typ event.Type) string {
 	return ""
 }
 
+// isComparison reports whether c compares which of two values is greater.
+func isComparison(c signals.Condition) bool {
+	return c >= signals.Less && c <= signals.GreaterEqual
+}
+
+// checkOwnAtom is checkAtom for what the values of own fields, which are texts, are
+// read as before they are compared: dates, numbers, addresses, and other fields.
+func checkOwnAtom(a *atom) string {
+	switch {
+	case !a.part.Valid():
+		return fmt.Sprintf("part %d of a date is unknown", a.part)
+	case a.part != signals.NoPart && a.cond != signals.Is && !isComparison(a.cond):
+		return fmt.Sprintf("condition %q on a part of a date", a.cond)
+	case a.part != signals.NoPart && a.literal != "":
+		return fmt.Sprintf("literal %.80q for a part of a date", a.literal)
+	case a.part == signals.NoPart && a.number != 0:
+		return fmt.Sprintf("number %d on an own field", a.number)
+	case readsOther(a.cond) && (a.literal == "" || a.literal == signals.AnyField || a.own == signals.AnyField):
+		return fmt.Sprintf("condition %q of %.80q with %.80q: not two fields", a.cond, a.own, a.literal)
+	case readsOther(a.cond):
+		return badName(a.literal)
+	case a.part == signals.NoPart && isComparison(a.cond):
+		if _, ok := parseDecimal([]byte(a.literal)); !ok {
+			return fmt.Sprintf("%.80q is no decimal number", a.literal)
+		}
+	}
+	return ""
+}
+
 // parseAtom parses what a compares with. It returns what is wrong, or "".
 func (p *Program) parseAtom(a *atom, typ event.Type) string {
 	switch {
-	case typ == event.Address && (a.cond == signals.Is || a.cond == signals.InCIDR):
+	case typ == event.Address && a.cond == signals.Is, a.cond == signals.InCIDR:
 		prefix, ok := parsePrefix(a.literal, a.cond)
 		if !ok {
 			return fmt.Sprintf("%.80q is no canonical address or prefix", a.literal)
@@ -238,7 +274,7 @@ func (p *Program) finishFieldTerm(t *term) string {
 		return fmt.Sprintf("condition %q with residue %d", t.cond, t.residue)
 	}
 	for _, ref := range p.atomRefs[t.from:t.to] {
-		if a := &p.atoms[ref]; a.field != t.field || a.own != t.own || a.cond != t.cond || a.cased != t.cased {
+		if a := &p.atoms[ref]; a.field != t.field || a.own != t.own || a.cond != t.cond || a.cased != t.cased || a.part != t.part {
 			return fmt.Sprintf("atom %d is on another field or condition", ref)
 		}
 	}
@@ -254,8 +290,8 @@ func (p *Program) finishResidualTerm(t *term) string {
 		return fmt.Sprintf("residue %d of %d", t.residue, len(p.residues))
 	case t.field != event.NoField || t.own != "":
 		return fmt.Sprintf("a residue on field %d with own name %.80q", t.field, t.own)
-	case t.negate || t.cased:
-		return "a residue that is negated or cased"
+	case t.negate || t.cased || t.part != signals.NoPart:
+		return "a residue that is negated or cased, or on a date"
 	case !t.group:
 		return "a residue outside a group"
 	case t.kinds == 0 || t.kinds&^event.AllKinds != 0:
