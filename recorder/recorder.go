@@ -99,6 +99,7 @@ type Recorder struct {
 	oldest  time.Time      // when the first of pending came
 	unsaid  []event.Loss   // what could not be written, to be told with the next write
 	failing bool           // the last write was given up
+	holding bool           // pending has the last batch of a log so far, see holds
 
 	sweeps   int    // looks at /proc that are still due, see sweepAgain
 	platform string // of the batches
@@ -267,7 +268,10 @@ func (r *Recorder) work(ctx context.Context) error {
 		select {
 		case b, ok := <-r.full:
 			if !ok {
-				return r.step(func() error { return r.flush(ctx) })
+				return r.step(func() error {
+					r.closeWindows()
+					return r.flush(ctx)
+				})
 			}
 			err = r.step(func() (err error) {
 				wait, err = r.received(ctx, b)
@@ -301,9 +305,18 @@ func (r *Recorder) step(f func() error) error {
 // was written, or that another batch follows at once.
 func (r *Recorder) received(ctx context.Context, b lent) (wait time.Duration, err error) {
 	came := b.Len()
+	if r.holding && (came > 0 || len(r.pending) >= maxBatches/2) {
+		r.holding = false
+		if err := r.flush(ctx); err != nil {
+			return 0, err
+		}
+	}
 	r.judge(b.Batch)
 	r.inFlight.Add(int64(b.Len() - came))
 	r.take(b.Batch, b.weight)
+	if r.holding = r.holding || r.holds(b.Batch); r.holding {
+		return 0, nil
+	}
 	if r.failing && len(r.full) > 0 && len(r.pending) < maxBatches/2 {
 		return 0, nil // one try for all that waits
 	}
@@ -313,6 +326,36 @@ func (r *Recorder) received(ctx context.Context, b lent) (wait time.Duration, er
 		return wait, nil
 	}
 	return 0, r.flush(ctx)
+}
+
+// holds reports whether b is to wait for the batch after it, or the end of the input:
+// at the end of a log, correlations that wait for the end of a window fire on its last
+// event. A live source has no last event; what it waits for goes on after a restart.
+func (r *Recorder) holds(b *event.Batch) bool {
+	return !r.cfg.Live && r.matcher != nil && r.matcher.Waiting() && b.Len() > 0
+}
+
+// closeWindows closes the windows that correlations wait for, at the end of a log.
+func (r *Recorder) closeWindows() {
+	if !r.holding {
+		return
+	}
+	for i := len(r.pending) - 1; i >= 0; i-- {
+		b := r.pending[i]
+		if b.Len() == 0 {
+			continue
+		}
+		last := b.Events()[b.Len()-1]
+		before := len(last.Tags)
+		r.matcher.Flush(b)
+		if n := len(last.Tags); n > before {
+			r.tags.Add(uint64(n - before))
+			if before == 0 {
+				r.tagged.Add(1)
+			}
+		}
+		return
+	}
 }
 
 // tidy forgets processes and looks at /proc where that is due. It returns how

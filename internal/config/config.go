@@ -30,6 +30,7 @@ type Config struct {
 	WatchSignalPaths    bool          // watch folders that signals name beside FileRoots
 	SignalWorkLimit     int           // work units an event that one signal may use on average; 0: no limit
 	DisableSignalsTrie  bool          // judge by plain comparisons
+	SignalsPublicKey    string        // a public key in base64, or the file of one; only signals.bin signed with it are loaded. Empty: any
 	LogLevel            string        // trace, debug, info, warn or error
 }
 
@@ -75,6 +76,15 @@ func Settings() []Setting {
 			number(0, 1_000_000, func(c *Config, n int) { c.SignalWorkLimit = n })},
 		{"disableSignalsTrie", "false", "Whether every signal is judged by plain comparisons, without tables of literals. The matches are the same, the cost is higher: for comparison.",
 			truth(func(c *Config, b bool) { c.DisableSignalsTrie = b })},
+		{"signalsPublicKey", "none", "Public key that signals.bin must be signed with: the key in base64, or the path of its file, from the folder of recorder.json on. With it, the recorder loads no definitions, no unsigned signals.bin, and not the shipped signals; replay, test and the others check every signals.bin that they load.",
+			func(c *Config, v json.RawMessage) error {
+				var s string
+				if err := json.Unmarshal(v, &s); err != nil || s == "" || len(s) > 4000 || strings.ContainsAny(s, "\x00\n") {
+					return errors.New("want a key in base64 or the path of a file")
+				}
+				c.SignalsPublicKey = s
+				return nil
+			}},
 		{"logLevel", "info", "How much is written to standard error: trace, debug, info, warn or error.",
 			func(c *Config, v json.RawMessage) error {
 				var s string

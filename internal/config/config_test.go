@@ -28,9 +28,9 @@ func TestParse(t *testing.T) {
 		err  string // a part of the error; empty for none
 	}{
 		{"an empty object gives the defaults", `{}`, config.Default(), ""},
-		{"every setting", `{"fileRoots":["/etc","/srv/a b"],"batchWriteDelayMS":0,"newEventLimit":10,"recordSignalMatches":1,"processExpirationSeconds":1,"watchSignalPaths":false,"signalWorkLimit":0,"disableSignalsTrie":true,"logLevel":"Warning"}`,
+		{"every setting", `{"fileRoots":["/etc","/srv/a b"],"batchWriteDelayMS":0,"newEventLimit":10,"recordSignalMatches":1,"processExpirationSeconds":1,"watchSignalPaths":false,"signalWorkLimit":0,"disableSignalsTrie":true,"signalsPublicKey":"team.pub","logLevel":"Warning"}`,
 			with(func(c *config.Config) {
-				*c = config.Config{FileRoots: []string{"/etc", "/srv/a b"}, NewEventLimit: 10, RecordSignalMatches: 1, ProcessExpiration: time.Second, DisableSignalsTrie: true, LogLevel: "warn"}
+				*c = config.Config{FileRoots: []string{"/etc", "/srv/a b"}, NewEventLimit: 10, RecordSignalMatches: 1, ProcessExpiration: time.Second, DisableSignalsTrie: true, SignalsPublicKey: "team.pub", LogLevel: "warn"}
 			}), ""},
 		{"an empty list of roots is not the default list", `{"fileRoots":[]}`, with(func(c *config.Config) { c.FileRoots = []string{} }), ""},
 		{"the original's spelling of a level", `{"logLevel":"Information"}`, config.Default(), ""},
@@ -46,6 +46,8 @@ func TestParse(t *testing.T) {
 		{"a relative root", `{"fileRoots":["etc"]}`, config.Config{}, `"etc" is no clean absolute path`},
 		{"a root with dots", `{"fileRoots":["/etc/../root"]}`, config.Config{}, "no clean absolute path"},
 		{"a level that is none", `{"logLevel":"loud"}`, config.Config{}, `"loud" is no log level`},
+		{"a key that is no text", `{"signalsPublicKey":["a"]}`, config.Config{}, `setting "signalsPublicKey": want a key in base64 or the path of a file`},
+		{"an empty key, which would be none", `{"signalsPublicKey":""}`, config.Config{}, `setting "signalsPublicKey": want a key`},
 		{"no object", `[]`, config.Config{}, "want a JSON object"},
 		{"no end", `{"newEventLimit":1`, config.Config{}, "r.json:1: "},
 		{"text after the end", `{} {}`, config.Config{}, "something follows"},

@@ -54,7 +54,7 @@ func holdsSignals(path string) bool {
 	case ".yml", ".yaml", ".txt":
 		return true
 	}
-	return false
+	return filepath.Base(path) == "signals.json"
 }
 
 func stampFile(w io.Writer, path string, info os.FileInfo, err error) {

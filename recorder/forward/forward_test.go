@@ -58,7 +58,7 @@ func TestAMatchIsOneLine(t *testing.T) {
 	want := `{"time":"2020-09-13T12:26:40.123456789Z",` +
 		`"signal":{"id":"id-0","name":"Na\u001bme","severity":"high","revision":"r0"},` +
 		`"event":{"id":"1600000000123456","kind":"network","operation":"connect","user.id":0,` +
-		`"network.address":"2001:db8::1","network.port":443,"flags":["incomplete","untrusted"]},` +
+		`"network.address":"2001:db8::1","network.port":443,"network.initiated":"true","flags":["incomplete","untrusted"]},` +
 		`"process":{"process.path":"/bin/x\u202e","process.name":"x\u202e","process.command_line":"x ","process.args":["x",""],` +
 		`"process.pid":9,"process.id":"9223372036854775813","process.user_id":0,"process.start_time":"2020-09-13T12:26:40.000000000Z",` +
 		`"process.seen_running":0,"process.parent_pid":1,"process.parent_id":"1"},` +
@@ -140,6 +140,23 @@ func TestOwnFieldsHideNothing(t *testing.T) {
 }
 
 // A long value is cut between two characters.
+// A record that carries the names of Sigma is told with its logs and all its values:
+// several of one name are a list, and no name hides another.
+func TestRecordsWithLogs(t *testing.T) {
+	b := event.NewBatch(1)
+	e := b.Add(event.KindRecord, event.OpRecord)
+	e.Logsource = &event.Logsource{Products: []string{"windows"}, Categories: []string{"a", "b\x1b"}}
+	e.Host = "pc"
+	for _, f := range [][2]string{{"z", "1"}, {"record", "r"}, {"a", "\xff"}, {"z", "2"}, {"\xff", "x"}, {`\xff`, "y"}, {"", "e"}} {
+		e.AddOwn(0, []byte(f[0]), []byte(f[1]))
+	}
+	want := `"source":{"host":"pc","logsource":{"product":"windows","category":["a","b\u001b"]},` +
+		`"own":[{"":"e","\\xff":["x","y"],"a":{"hex":"ff"},"record":"r","z":["1","2"]}]},"input":{"record":0}}`
+	if got := lines(t, forward.Options{Events: true}, b); !strings.Contains(got, want) {
+		t.Errorf("line\n%s\nwant\n%s", got, want)
+	}
+}
+
 func TestLongValuesAreCut(t *testing.T) {
 	b := event.NewBatch(1)
 	e := b.Add(event.KindFile, event.OpWrite)

@@ -12,6 +12,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"seismo/internal/display"
@@ -26,6 +27,8 @@ type JSONLines struct {
 	o     Options
 	line  []byte
 	names []string // of the record at hand
+	own   []event.OwnField
+	at    []int // indices in own
 }
 
 // Options say what a JSONLines writes.
@@ -189,17 +192,25 @@ func proof(o *object, items []event.ProofItem) {
 	o.close(']')
 }
 
-// source writes where the event came from: its own number, its records, and the
-// fields of those that were kept.
+// source writes where the event came from: its own number, its records, the logs it
+// belongs to, and the fields of its records that were kept.
 func (j *JSONLines) source(o *object, e *event.Event) {
 	types := e.RecordTypes()
-	if e.Serial == 0 && len(types) == 0 {
+	if e.Serial == 0 && len(types) == 0 && e.Logsource == nil {
 		return
 	}
 	o.open("source", '{')
-	o.key("id").text(fmt.Sprintf("%d.%03d:%d", e.Time/1e9, e.Time/1e6%1000, e.Serial))
+	if e.Serial != 0 || len(types) > 0 {
+		o.key("id").text(fmt.Sprintf("%d.%03d:%d", e.Time/1e9, e.Time/1e6%1000, e.Serial))
+	}
 	if e.Host != "" {
 		o.key("host").text(e.Host)
+	}
+	if e.Logsource != nil {
+		logsource(o, e.Logsource)
+		j.values(o, e)
+		o.close('}')
+		return
 	}
 	o.open("records", '[')
 	for _, t := range types {
@@ -215,11 +226,13 @@ func (j *JSONLines) source(o *object, e *event.Event) {
 				o.close('}')
 			}
 			o.element().raw('{')
+			j.names = j.names[:0]
 			if own.Record < len(types) {
 				o.key("record").text(j.o.TypeName(types[own.Record]))
+				j.names = append(j.names, "type") // the same once more
 			}
 			last = own.Record
-			j.names = append(j.names[:0], "record") // which is the type, whatever the source calls its fields
+			j.names = append(j.names, "record") // which is the type, whatever the source calls its fields
 		}
 		// The first of equal names counts, as it does for signals; a reader of
 		// JSON would take the last.
@@ -235,6 +248,65 @@ func (j *JSONLines) source(o *object, e *event.Event) {
 	o.close('}')
 }
 
+// logsource writes the logs that an event belongs to, in the words of Sigma.
+func logsource(o *object, ls *event.Logsource) {
+	o.open("logsource", '{')
+	for _, part := range [...]struct {
+		name  string
+		words []string
+	}{{"product", ls.Products}, {"category", ls.Categories}, {"service", ls.Services}} {
+		switch len(part.words) {
+		case 0:
+		case 1:
+			o.key(part.name).text(part.words[0])
+		default:
+			o.open(part.name, '[')
+			for _, w := range part.words {
+				o.element().text(w)
+			}
+			o.close(']')
+		}
+	}
+	o.close('}')
+}
+
+// values writes the fields of a record that carries the names of Sigma. All values of
+// a name count: several are a list.
+func (j *JSONLines) values(o *object, e *event.Event) {
+	j.own, j.names, j.at = j.own[:0], j.names[:0], j.at[:0]
+	for own := range e.Own() {
+		j.at = append(j.at, len(j.own))
+		j.own = append(j.own, own)
+		j.names = append(j.names, display.Key(string(own.Name)))
+	}
+	if len(j.own) == 0 {
+		return
+	}
+	// Sorted by name, so that equal ones stand side by side.
+	slices.SortStableFunc(j.at, func(a, b int) int { return strings.Compare(j.names[a], j.names[b]) })
+	o.open("own", '[')
+	o.element().raw('{')
+	for i := 0; i < len(j.at); {
+		name, n := j.names[j.at[i]], i+1
+		for n < len(j.at) && j.names[j.at[n]] == name {
+			n++
+		}
+		o.key(name)
+		if n == i+1 {
+			o.text(string(j.own[j.at[i]].Value))
+		} else {
+			o.raw('[')
+			for ; i < n; i++ {
+				o.element().text(string(j.own[j.at[i]].Value))
+			}
+			o.close(']')
+		}
+		i = n
+	}
+	o.close('}')
+	o.close(']')
+}
+
 func stamp(ns int64) string { return time.Unix(0, ns).UTC().Format("2006-01-02T15:04:05.000000000Z") }
 
 // The fields that each part of a line has, in the order of the registry. They
@@ -245,7 +317,7 @@ func fieldsOfLines() (ofKind map[event.Kind][]event.Info, ofProcess, ofParents [
 	ofKind = map[event.Kind][]event.Info{}
 	for _, f := range event.Fields() {
 		switch {
-		case f.Column() == "operation":
+		case f.Column() == "operation", f.Field == event.FileResultPath: // always that of another
 		case f.Scope == event.ScopeEvent:
 			for _, k := range event.Kinds() {
 				if f.Kinds.Has(k) {

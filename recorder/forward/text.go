@@ -160,7 +160,9 @@ func Line(e *event.Event) string {
 		}
 		who()
 	}
-	fmt.Fprintf(&b, " pid %d", e.PID)
+	if e.PID != 0 || e.Logsource == nil { // a record may name no process
+		fmt.Fprintf(&b, " pid %d", e.PID)
+	}
 	return b.String()
 }
 

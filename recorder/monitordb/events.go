@@ -97,6 +97,8 @@ type fetcher struct {
 	proc    int64  // row of q.Process
 	where   string // platform of the recorder
 	started bool   // proc and where are known
+
+	logsources map[string]*event.Logsource // by what is stored of them
 }
 
 // maxBatchBytes bounds the values of one batch. A batch that would hold more is

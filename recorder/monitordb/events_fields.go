@@ -31,11 +31,15 @@ func Stored(f event.Field, k event.Kind, op event.Op) bool {
 }
 
 // StoredOwn reports whether the stored event e is known to have, or known not to
-// have, a value under the source's own name. Own fields are kept of record events
-// and of those that a signal tagged, and of a record only those names that the
-// signals of that time read: a name that is not there was absent or not collected,
-// and nothing tells which.
+// have, a value under the source's own name. Of an event that says which logs it
+// belongs to all own fields are kept. Of others they are kept of record events and
+// of those that a signal tagged, and of a record only those names that the signals
+// of that time read: a name that is not there was absent or not collected, and
+// nothing tells which.
 func StoredOwn(e *event.Event, name string) bool {
+	if e.Logsource != nil {
+		return true
+	}
 	for f := range e.Own() {
 		if string(f.Name) == name {
 			return true

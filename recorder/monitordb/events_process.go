@@ -8,6 +8,7 @@ package monitordb
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -37,7 +38,7 @@ const (
 
 const processSQL = `SELECT t.key, t.learned, t.event, t.start, t.pid, t.ppid, t.parent, t.previous, t.session, t.ticks,
 	d.s, x.name, c.line, c.args, w.s, tt.s, b.s, hs.s, cn.s, h.s,
-	i.user_id, i.user_name, i.group_id, i.group_name, i.login_id, i.login_name
+	i.user_id, i.user_name, i.group_id, i.group_name, i.login_id, i.login_name, t.facts
 FROM proc t
 LEFT JOIN path x ON x.id = t.exe LEFT JOIN str d ON d.id = x.dir
 LEFT JOIN command c ON c.id = t.command LEFT JOIN str w ON w.id = t.cwd
@@ -47,7 +48,7 @@ LEFT JOIN str h ON h.id = t.hash LEFT JOIN identity i ON i.id = t.identity
 WHERE t.id = ?`
 
 // processColumns is the number of columns of processSQL.
-const processColumns = 26
+const processColumns = 27
 
 // begin makes ready for a transaction.
 func (p *processes) begin(ctx context.Context, tx *sql.Tx) (err error) {
@@ -55,7 +56,15 @@ func (p *processes) begin(ctx context.Context, tx *sql.Tx) (err error) {
 		p.whole, p.size = map[int64]*event.Process{}, 0
 	}
 	p.cut, p.open, p.read = map[int64]*event.Process{}, map[int64]bool{}, 0
-	p.stmt, err = tx.PrepareContext(ctx, processSQL)
+	var version int
+	if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+		return err
+	}
+	question := processSQL
+	if version < 3 {
+		question = strings.Replace(question, "t.facts", "NULL", 1)
+	}
+	p.stmt, err = tx.PrepareContext(ctx, question)
 	return err
 }
 
@@ -187,6 +196,13 @@ func processOfRow(values []any) (p *event.Process, parent, previous int64, err e
 	p.UserID, p.UserName = number(event.NoID), text()
 	p.GroupID, p.GroupName = number(event.NoID), text()
 	p.LoginUserID, p.LoginUserName = number(event.NoID), text()
+	if v := text(); v != "" {
+		var known map[string]jsonText
+		if bad := json.Unmarshal([]byte(v), &known); bad != nil {
+			err = errors.Join(err, fmt.Errorf("facts %.40q: %w", v, ErrNotDatabase))
+		}
+		p.Windows = event.MakeWindowsFacts(func(f event.Field) string { return string(known[event.Describe(f).Name]) })
+	}
 	switch a := args.(type) {
 	case nil:
 	case int64:

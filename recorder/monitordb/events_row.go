@@ -186,7 +186,7 @@ func (f *fetcher) add(ctx context.Context, s *eventSource, values []any) error {
 		e.SetInt(event.ProcessEndTime, e.Time)
 	}
 	base, _ := textOf(values[min(atOwn+1, len(values)-1)]) // file.path is the first column of its table
-	if err := setExtra(e, values[atDoc], base); err != nil {
+	if err := f.setExtra(e, values[atDoc], base); err != nil {
 		return fmt.Errorf("extra: %w", err)
 	}
 	return nil
@@ -290,14 +290,15 @@ func (t *jsonText) UnmarshalJSON(b []byte) error {
 type extraDoc struct {
 	Records []uint16
 	Own     [][3]json.RawMessage
-	Fields  map[string]jsonText
+	Logs    json.RawMessage
+	Fields  map[string]json.RawMessage
 	Late    map[string]json.RawMessage
 	Process map[string]json.RawMessage
 }
 
 // setExtra gives e what table extra has of it, and what follows from base, the
 // last element of its path, if it is a file event.
-func setExtra(e *event.Event, v any, base string) error {
+func (f *fetcher) setExtra(e *event.Event, v any, base string) error {
 	var doc extraDoc
 	if v != nil {
 		text, _ := textOf(v)
@@ -305,8 +306,19 @@ func setExtra(e *event.Event, v any, base string) error {
 			return fmt.Errorf("%w: %w", err, ErrNotDatabase)
 		}
 	}
+	if doc.Logs != nil {
+		var err error
+		if e.Logsource, err = f.logs(doc.Logs); err != nil {
+			return err
+		}
+	}
 	if e.Kind == event.KindFile {
 		setFileNames(e, base, doc.Fields)
+	}
+	for name, raw := range doc.Fields {
+		if err := setByName(e, name, raw, event.ScopeEvent); err != nil {
+			return fmt.Errorf("%.40q: %.40q: %w (%w)", name, raw, ErrNotDatabase, err)
+		}
 	}
 	for _, values := range []map[string]json.RawMessage{doc.Process, doc.Late} {
 		if err := setProcessFields(e, values); err != nil {
@@ -329,20 +341,49 @@ func setExtra(e *event.Event, v any, base string) error {
 	return nil
 }
 
-// setFileNames gives a file event its name and extension: those that were noted,
-// else those of its path.
-func setFileNames(e *event.Event, base string, noted map[string]jsonText) {
-	_, hasPath := e.Text(event.FilePath)
-	set := func(f event.Field, derived string, ok bool) {
-		if v, found := noted[event.Describe(f).Name]; found {
-			e.SetString(f, string(v))
-		} else if ok {
+// maxLogs bounds the different logs that are kept of one database.
+const maxLogs = 10_000
+
+// logs returns the logs of an event: the same pointer for the same words.
+func (f *fetcher) logs(raw json.RawMessage) (*event.Logsource, error) {
+	if known := f.logsources[string(raw)]; known != nil {
+		return known, nil
+	}
+	var stored [3][]jsonText
+	if err := json.Unmarshal(raw, &stored); err != nil {
+		return nil, fmt.Errorf("logs %.40q: %w", raw, ErrNotDatabase)
+	}
+	var words [3][]string
+	for i, list := range stored {
+		for _, w := range list {
+			words[i] = append(words[i], string(w))
+		}
+	}
+	l := &event.Logsource{Products: words[0], Categories: words[1], Services: words[2]}
+	if f.logsources == nil {
+		f.logsources = map[string]*event.Logsource{}
+	}
+	if len(f.logsources) < maxLogs {
+		f.logsources[string(raw)] = l
+	}
+	return l, nil
+}
+
+// setFileNames gives a file event the name and extension of its path, unless others
+// were noted.
+func setFileNames(e *event.Event, base string, noted map[string]json.RawMessage) {
+	if _, ok := e.Text(event.FilePath); !ok {
+		return
+	}
+	set := func(f event.Field, derived string) {
+		if _, found := noted[event.Describe(f).Name]; !found {
 			e.SetString(f, derived)
 		}
 	}
-	dot := strings.LastIndexByte(base, '.')
-	set(event.FileName, base, hasPath)
-	set(event.FileExtension, base[dot+1:], hasPath && dot > 0)
+	set(event.FileName, base)
+	if dot := strings.LastIndexByte(base, '.'); dot > 0 {
+		set(event.FileExtension, base[dot+1:])
+	}
 }
 
 // setProcessFields gives e what it says of its process itself.
@@ -359,7 +400,7 @@ func setProcessFields(e *event.Event, values map[string]json.RawMessage) error {
 			err = json.Unmarshal(raw, &s)
 			e.Host = string(s)
 		default:
-			err = setProcessField(e, name, raw)
+			err = setByName(e, name, raw, event.ScopeProcess)
 		}
 		if err != nil {
 			return fmt.Errorf("%.40q: %.40q: %w (%w)", name, raw, ErrNotDatabase, err)
@@ -368,10 +409,11 @@ func setProcessFields(e *event.Event, values map[string]json.RawMessage) error {
 	return nil
 }
 
-func setProcessField(e *event.Event, name string, raw json.RawMessage) error {
+// setByName gives e the value of the field called name, which must be of the scope.
+func setByName(e *event.Event, name string, raw json.RawMessage, scope event.Scope) error {
 	in, ok := event.Lookup(name)
-	if !ok || in.Scope != event.ScopeProcess {
-		return fmt.Errorf("no field of a process")
+	if !ok || in.Scope != scope || !in.Kinds.Has(e.Kind) || in.Type == event.Address || in.Field == event.FileResultPath || strings.HasSuffix(in.Name, ".operation") {
+		return fmt.Errorf("no field of %s scope of a %s event", scope, e.Kind)
 	}
 	switch in.Type {
 	case event.String:

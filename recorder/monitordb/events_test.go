@@ -29,6 +29,9 @@ type shown struct {
 func show(e *event.Event) shown {
 	s := shown{Fields: map[string]string{}}
 	s.Head = fmt.Sprintf("%d %s %s serial %d flags %d pid %d", e.ID, e.Kind, e.Op, e.Serial, e.Flags, e.PID)
+	if e.Logsource != nil {
+		s.Head += fmt.Sprintf(" %q", *e.Logsource)
+	}
 	for _, in := range event.Fields() {
 		if !Stored(in.Field, e.Kind, e.Op) || in.Scope == event.ScopeAncestor {
 			continue
@@ -72,7 +75,7 @@ func fieldText(e *event.Event, in event.Info) (string, bool) {
 func showProcess(p *event.Process) []string {
 	c := *p
 	c.Start /= 1e6
-	c.Parent, c.Previous = nil, nil
+	c.Parent, c.Previous, c.Windows = nil, nil, nil
 	if p.Parent != nil && (p.PPID == 0 || p.PPID == p.Parent.PID) {
 		c.PPID = p.Parent.PID
 	}
@@ -83,6 +86,9 @@ func showProcess(p *event.Process) []string {
 		c.Forked, c.Inferred = false, false // stored as one word
 	}
 	lines := []string{fmt.Sprintf("%+q args known %t", fmt.Sprintf("%+v", c), c.Args != nil)}
+	if p.Windows != nil {
+		lines = append(lines, fmt.Sprintf("%+q", *p.Windows))
+	}
 	for _, link := range []struct {
 		name string
 		p    *event.Process
@@ -118,6 +124,9 @@ func drawProcesses(t *rapid.T, key *event.ProcessKey) []*event.Process {
 			p.CommandLine = hostile().Draw(t, "line")
 		}
 		p.Hash = rapid.SampledFrom([][]string{nil, {"MD5=00"}, {"MD5=00", "SHA1=11"}, {"a,b", ""}}).Draw(t, "hash")
+		if rapid.Bool().Draw(t, "facts") {
+			p.Windows = event.MakeWindowsFacts(func(f event.Field) string { return hostile().Draw(t, event.Describe(f).Name) })
+		}
 		p.StartTicks = rapid.SampledFrom([]uint64{0, 77}).Draw(t, "ticks")
 		switch rapid.IntRange(0, 3).Draw(t, "learned") {
 		case 1:
@@ -183,6 +192,9 @@ func drawStored(t *rapid.T, b *event.Batch, p *event.Process, k event.Kind, op e
 		if in.Field == event.FileName || in.Field == event.FileExtension {
 			continue // below
 		}
+		if in.Field == event.FileResultPath {
+			continue // nobody sets it
+		}
 		setField(t, e, in)
 	}
 	if k == event.KindProcess && op == event.OpEnd {
@@ -204,7 +216,11 @@ func drawStored(t *rapid.T, b *event.Batch, p *event.Process, k event.Kind, op e
 		e.Tags = append(e.Tags, event.Tag{Signal: 0, Proof: []event.ProofItem{{Term: 1<<63 + 1, Text: "t\x00", Event: 7, Time: 7000,
 			Field: event.FilePath, Value: "\xff", Literal: "l"}, {Term: 2, Text: "u", Event: 8, Time: 8000, Own: "k", Absent: true}}})
 	}
-	if k == event.KindRecord || tagged {
+	if rapid.IntRange(0, 3).Draw(t, "logs") == 0 {
+		words := rapid.SliceOfN(rapid.SampledFrom([]string{"windows", "", "é\xff", "[\""}), 0, 2)
+		e.Logsource = &event.Logsource{Products: words.Draw(t, "products"), Categories: words.Draw(t, "categories"), Services: words.Draw(t, "services")}
+	}
+	if keepsOwn(e) {
 		for range rapid.IntRange(0, 3).Draw(t, "own") {
 			e.AddOwn(rapid.IntRange(0, 2).Draw(t, "record"), []byte(hostile().Draw(t, "name")), []byte(hostile().Draw(t, "value")))
 		}

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"seismo/internal/display"
 	"seismo/internal/event"
@@ -20,17 +21,23 @@ import (
 //
 //	records  numbers of the types of its records
 //	own      [record, name, value] for each of the source's own fields
-//	fields   registry fields whose values do not follow from the columns
+//	logs     products, categories and services, if the source names them
+//	fields   registry fields that have no column, or do not follow from it
 //	process  for an event without a process, what it says of one
 //	late     late values that have no column in table proc_attr
 func (db *DB) insertExtra(e *event.Event, separators string) error {
 	doc := append(db.scratch[:0], '{')
-	if e.Kind == event.KindRecord || len(e.Tags) > 0 {
+	if keepsOwn(e) {
 		doc = appendOwn(doc, e)
 	}
-	if e.Kind == event.KindFile {
-		doc = appendFileNames(doc, e, separators)
+	if l := e.Logsource; l != nil {
+		doc = append(member(doc, "logs"), '[')
+		for _, words := range [][]string{l.Products, l.Categories, l.Services} {
+			doc = appendStrings(member(doc, ""), words)
+		}
+		doc = append(doc, ']')
 	}
+	doc = appendFields(doc, e, separators)
 	switch {
 	case e.Process != nil && e.Kind == event.KindProcess && e.Op == event.OpUpdate:
 		doc = appendLate(doc, e)
@@ -82,34 +89,76 @@ func appendOwn(doc []byte, e *event.Event) []byte {
 	return append(doc, ']')
 }
 
-// appendFileNames keeps file.name and file.extension where they are not what the
-// path says.
-func appendFileNames(doc []byte, e *event.Event, separators string) []byte {
-	path, _ := e.Text(event.FilePath)
-	base := path[bytes.LastIndexAny(path, separators)+1:]
-	var extension []byte
-	if dot := bytes.LastIndexByte(base, '.'); dot > 0 {
-		extension = base[dot+1:]
+// keepsOwn reports whether the own fields of e are stored. An event that says which
+// logs it belongs to has nothing but them for the signals of Sigma.
+func keepsOwn(e *event.Event) bool {
+	return e.Kind == event.KindRecord || len(e.Tags) > 0 || e.Logsource != nil
+}
+
+// docFields are the fields of each kind that table extra keeps: they have no column,
+// and most sources do not have them. The lists never change.
+var docFields = func() (all [len(tables)][]event.Info) {
+	for k := range all {
+		all[k] = slices.DeleteFunc(event.Fields(), func(f event.Info) bool {
+			return f.Scope != event.ScopeEvent || f.Kinds != event.SetOf(event.Kind(k)) || tables[k] == nil ||
+				slices.ContainsFunc(tables[k], func(c column) bool { return c.field == f.Field }) ||
+				strings.HasSuffix(f.Name, ".operation") || f.Field == event.FileResultPath
+		})
+	}
+	return all
+}()
+
+// appendFields keeps the fields of docFields that are not what the columns say.
+func appendFields(doc []byte, e *event.Event, separators string) []byte {
+	if int(e.Kind) >= len(docFields) {
+		return doc
 	}
 	began := false
-	for _, f := range [...]struct {
-		field   event.Field
-		derived []byte
-	}{{event.FileName, base}, {event.FileExtension, extension}} {
-		v, ok := e.Text(f.field)
-		if !ok || bytes.Equal(v, f.derived) {
+	for _, f := range docFields[e.Kind] {
+		if !e.Has(f.Field) || follows(e, f.Field, separators) {
 			continue
 		}
 		if !began {
 			doc = append(member(doc, "fields"), '{')
 			began = true
 		}
-		doc = display.AppendJSON(member(doc, event.Describe(f.field).Name), string(v))
+		doc = appendValue(doc, e, f)
 	}
 	if began {
 		doc = append(doc, '}')
 	}
 	return doc
+}
+
+// follows reports whether e's value of f is what the columns and the operation say.
+func follows(e *event.Event, f event.Field, separators string) bool {
+	var derived []byte
+	switch f {
+	case event.FileName, event.FileExtension:
+		path, _ := e.Text(event.FilePath)
+		derived = path[bytes.LastIndexAny(path, separators)+1:]
+		if f == event.FileName {
+			break
+		}
+		dot := bytes.LastIndexByte(derived, '.')
+		if dot <= 0 {
+			return false
+		}
+		derived = derived[dot+1:]
+	case event.NetworkInitiated:
+		switch e.Op {
+		case event.OpConnect:
+			derived = []byte("true")
+		case event.OpAccept:
+			derived = []byte("false")
+		default:
+			return false
+		}
+	default:
+		return false
+	}
+	v, _ := e.Text(f)
+	return bytes.Equal(v, derived)
 }
 
 // appendProcessOf keeps what an event without a process says of one.
@@ -199,5 +248,6 @@ func processOf(e *event.Event) *event.Process {
 	if e.Has(event.ProcessHash) {
 		p.Hash = elements(e, event.ProcessHash)
 	}
+	p.Windows = event.MakeWindowsFacts(text)
 	return p
 }

@@ -34,7 +34,7 @@ func oldDatabase(t *testing.T, path string) {
 	}
 }
 
-// A database of version 1 can be read as it is, and is brought to version 2 when it
+// A database of version 1 can be read as it is, and is brought to version 3 when it
 // is opened for writing: nothing of it is lost.
 func TestMigrateFromVersion1(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "monitor.db")
@@ -43,7 +43,7 @@ func TestMigrateFromVersion1(t *testing.T) {
 		t.Errorf("status of version 1: %+v; want one signal and no load", s)
 	}
 	db := openDB(t, path, Options{Refuse: true})
-	wantRows(t, path, "PRAGMA user_version", "2")
+	wantRows(t, path, "PRAGMA user_version", "3")
 	wantRows(t, path, "SELECT signal_name, severity FROM signal_matches", "old|low")
 	wantRows(t, path, "SELECT signal_name, enabled, work FROM signal_counts", "old|1|0")
 	setDefinitions(t, db, definitions(1))

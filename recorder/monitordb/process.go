@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"strings"
 
+	"seismo/internal/display"
 	"seismo/internal/event"
 )
 
@@ -39,7 +40,7 @@ const maxDepth = 256
 // Columns of proc in the order of the arguments of insertProc and fillProc.
 var procColumns = []string{"key", "learned", "event", "start", "pid", "ppid", "parent", "previous",
 	"exe", "command", "cwd", "identity", "event_identity", "session", "tty", "boot", "host",
-	"container", "hash", "ticks", "serial", "flags"}
+	"container", "hash", "ticks", "serial", "flags", "facts"}
 
 func insertProcSQL() string {
 	return "INSERT INTO proc (" + strings.Join(procColumns, ", ") + ") VALUES (" +
@@ -148,7 +149,23 @@ func (db *DB) setProc(s *statement, p *event.Process, e *event.Event, depth int)
 		return err
 	}
 	s.set(11, who)
+	s.set(len(procColumns)-1, windowsFacts(p.Windows))
 	return nil
+}
+
+// windowsFacts returns the column facts.
+func windowsFacts(w *event.WindowsFacts) driver.Value {
+	if w == nil {
+		return nil
+	}
+	doc := []byte{'{'}
+	p := event.Process{Windows: w}
+	for _, f := range event.WindowsFields() {
+		if v, ok := p.Text(f); ok {
+			doc = display.AppendJSON(member(doc, event.Describe(f).Name), v)
+		}
+	}
+	return string(append(doc, '}'))
 }
 
 // previous returns the row of the image that p replaced. An image that was only

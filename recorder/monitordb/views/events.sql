@@ -23,6 +23,8 @@ CREATE VIEW file_events AS SELECT
   t.owner AS owner,
   t.inode AS inode,
   ps.s AS path_status,
+  json_extract(ex.doc, '$.fields') AS more_fields,
+  json_extract(ex.doc, '$.own') AS own_fields,
   ei.user_name AS event_user_name,
   ei.effective_name AS effective_user_name,
   ei.login_name AS login_user_name,
@@ -43,7 +45,8 @@ LEFT JOIN path f ON f.id = t.path
 LEFT JOIN str fd ON fd.id = f.dir
 LEFT JOIN path g ON g.id = t.target
 LEFT JOIN str gd ON gd.id = g.dir
-LEFT JOIN str ps ON ps.id = t.path_status;
+LEFT JOIN str ps ON ps.id = t.path_status
+LEFT JOIN extra ex ON ex.id = t.id;
 
 CREATE VIEW network_events AS SELECT
   t.id AS id,
@@ -66,6 +69,8 @@ CREATE VIEW network_events AS SELECT
   t.destination_port AS destination_port,
   ud.s || u.name AS socket_path,
   t.result AS result,
+  json_extract(ex.doc, '$.fields') AS more_fields,
+  json_extract(ex.doc, '$.own') AS own_fields,
   ei.user_name AS event_user_name,
   ei.effective_name AS effective_user_name,
   ei.login_name AS login_user_name,
@@ -88,7 +93,8 @@ LEFT JOIN str na ON na.id = t.address
 LEFT JOIN str sa ON sa.id = t.source_address
 LEFT JOIN str da ON da.id = t.destination_address
 LEFT JOIN path u ON u.id = t.path
-LEFT JOIN str ud ON ud.id = u.dir;
+LEFT JOIN str ud ON ud.id = u.dir
+LEFT JOIN extra ex ON ex.id = t.id;
 
 CREATE VIEW registry_events AS SELECT
   t.id AS id,
@@ -104,6 +110,8 @@ CREATE VIEW registry_events AS SELECT
   kd.s || k.name AS key_path,
   CAST(vn.s AS TEXT) AS value_name,
   CAST(t.value_data AS TEXT) AS value_data,
+  json_extract(ex.doc, '$.fields') AS more_fields,
+  json_extract(ex.doc, '$.own') AS own_fields,
   ei.user_name AS event_user_name,
   ei.effective_name AS effective_user_name,
   ei.login_name AS login_user_name,
@@ -122,7 +130,8 @@ LEFT JOIN identity ei ON ei.id = t.identity
 LEFT JOIN operation o ON o.id = t.op
 LEFT JOIN path k ON k.id = t.key_path
 LEFT JOIN str kd ON kd.id = k.dir
-LEFT JOIN str vn ON vn.id = t.value_name;
+LEFT JOIN str vn ON vn.id = t.value_name
+LEFT JOIN extra ex ON ex.id = t.id;
 
 CREATE VIEW image_events AS SELECT
   t.id AS id,
@@ -140,6 +149,8 @@ CREATE VIEW image_events AS SELECT
   ss.s AS signature_status,
   si.s AS signature_issuer,
   su.s AS signature_subject,
+  json_extract(ex.doc, '$.fields') AS more_fields,
+  json_extract(ex.doc, '$.own') AS own_fields,
   ei.user_name AS event_user_name,
   ei.effective_name AS effective_user_name,
   ei.login_name AS login_user_name,
@@ -161,7 +172,8 @@ LEFT JOIN str im ON im.id = i.dir
 LEFT JOIN str lh ON lh.id = t.hash
 LEFT JOIN str ss ON ss.id = t.signature_status
 LEFT JOIN str si ON si.id = t.signature_issuer
-LEFT JOIN str su ON su.id = t.signature_subject;
+LEFT JOIN str su ON su.id = t.signature_subject
+LEFT JOIN extra ex ON ex.id = t.id;
 
 CREATE VIEW driver_events AS SELECT
   t.id AS id,
@@ -181,6 +193,8 @@ CREATE VIEW driver_events AS SELECT
   su.s AS Signature,
   ss.s AS signature_status,
   si.s AS signature_issuer,
+  json_extract(ex.doc, '$.fields') AS more_fields,
+  json_extract(ex.doc, '$.own') AS own_fields,
   ei.user_name AS event_user_name,
   ei.effective_name AS effective_user_name,
   ei.login_name AS login_user_name,
@@ -203,7 +217,8 @@ LEFT JOIN str n ON n.id = t.name
 LEFT JOIN str lh ON lh.id = t.hash
 LEFT JOIN str ss ON ss.id = t.signature_status
 LEFT JOIN str si ON si.id = t.signature_issuer
-LEFT JOIN str su ON su.id = t.signature_subject;
+LEFT JOIN str su ON su.id = t.signature_subject
+LEFT JOIN extra ex ON ex.id = t.id;
 
 CREATE VIEW dns_events AS SELECT
   t.id AS id,
@@ -220,6 +235,8 @@ CREATE VIEW dns_events AS SELECT
   CAST(t.response AS TEXT) AS response,
   ty.s AS query_type,
   st.s AS status,
+  json_extract(ex.doc, '$.fields') AS more_fields,
+  json_extract(ex.doc, '$.own') AS own_fields,
   ei.user_name AS event_user_name,
   ei.effective_name AS effective_user_name,
   ei.login_name AS login_user_name,
@@ -238,7 +255,8 @@ LEFT JOIN identity ei ON ei.id = t.identity
 LEFT JOIN operation o ON o.id = t.op
 LEFT JOIN str q ON q.id = t.query
 LEFT JOIN str ty ON ty.id = t.type
-LEFT JOIN str st ON st.id = t.status;
+LEFT JOIN str st ON st.id = t.status
+LEFT JOIN extra ex ON ex.id = t.id;
 
 CREATE VIEW security_events AS SELECT
   t.id AS id,
@@ -257,6 +275,8 @@ CREATE VIEW security_events AS SELECT
   sa.s AS source_addr,
   lt.s AS logon_type,
   CAST(t.details AS TEXT) AS details,
+  json_extract(ex.doc, '$.fields') AS more_fields,
+  json_extract(ex.doc, '$.own') AS own_fields,
   ei.user_name AS event_user_name,
   ei.effective_name AS effective_user_name,
   ei.login_name AS login_user_name,
@@ -277,7 +297,8 @@ LEFT JOIN str ev ON ev.id = t.event_id
 LEFT JOIN str rs ON rs.id = t.result
 LEFT JOIN str tu ON tu.id = t.target_user
 LEFT JOIN str sa ON sa.id = t.source_address
-LEFT JOIN str lt ON lt.id = t.logon_type;
+LEFT JOIN str lt ON lt.id = t.logon_type
+LEFT JOIN extra ex ON ex.id = t.id;
 
 CREATE VIEW syscall_events AS SELECT
   t.id AS id,
@@ -294,6 +315,8 @@ CREATE VIEW syscall_events AS SELECT
   t.arguments AS arguments,
   t.result AS result,
   fd.s || f.name AS path,
+  json_extract(ex.doc, '$.fields') AS more_fields,
+  json_extract(ex.doc, '$.own') AS own_fields,
   ei.user_name AS event_user_name,
   ei.effective_name AS effective_user_name,
   ei.login_name AS login_user_name,
@@ -312,7 +335,8 @@ LEFT JOIN identity ei ON ei.id = t.identity
 LEFT JOIN operation o ON o.id = t.op
 LEFT JOIN str n ON n.id = t.name
 LEFT JOIN path f ON f.id = t.path
-LEFT JOIN str fd ON fd.id = f.dir;
+LEFT JOIN str fd ON fd.id = f.dir
+LEFT JOIN extra ex ON ex.id = t.id;
 
 CREATE VIEW record_events AS SELECT
   t.id AS id,
@@ -327,6 +351,7 @@ CREATE VIEW record_events AS SELECT
   o.name AS operation,
   ty.s AS type,
   CAST(t.text AS TEXT) AS text,
+  json_extract(ex.doc, '$.fields') AS more_fields,
   json_extract(ex.doc, '$.own') AS own_fields,
   ei.user_name AS event_user_name,
   ei.effective_name AS effective_user_name,
