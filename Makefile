@@ -39,8 +39,8 @@ lint: need-go ## Check format, vet, staticcheck, pinned versions, and that gener
 		test -z "$$unformatted" || { echo "seismo: make lint: not formatted (make fmt):" >&2; echo "$$unformatted" >&2; exit 1; }
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
-	@before=$$(cat docs/fields.md | cksum); $(MAKE) -s generate; after=$$(cat docs/fields.md | cksum); \
-		test "$$before" = "$$after" || { echo "seismo: make lint: docs/fields.md was not current (make generate)" >&2; exit 1; }
+	@before=$$(cat docs/fields.md docs/sigma.md | cksum); $(MAKE) -s generate; after=$$(cat docs/fields.md docs/sigma.md | cksum); \
+		test "$$before" = "$$after" || { echo "seismo: make lint: docs/fields.md or docs/sigma.md was not current (make generate)" >&2; exit 1; }
 	@$(GO) list -m -f '{{.Version}}' modernc.org/libc | grep -qx v1.77.1 || { echo "seismo: make lint: modernc.org/libc must be v1.77.1, the partner of modernc.org/sqlite v1.60.1" >&2; exit 1; }
 
 fuzz: need-go ## Run every fuzz target for FUZZTIME (5) seconds, 80 seconds in all.
@@ -49,8 +49,9 @@ fuzz: need-go ## Run every fuzz target for FUZZTIME (5) seconds, 80 seconds in a
 bench: need-go ## Run every benchmark once (BENCHTIME=2s for figures).
 	$(GO) test ./... -run '^$$' -bench . -benchtime $${BENCHTIME:-1x}
 
-generate: need-go ## Write docs/fields.md from the field registry.
+generate: need-go ## Write docs/fields.md and the tables of docs/sigma.md.
 	$(GO) run ./internal/event/gen docs/fields.md
+	$(GO) run ./internal/taxonomy/gen docs/sigma.md
 
 fmt: need-go ## Format the code.
 	gofmt -w $$(git ls-files -co --exclude-standard '*.go')

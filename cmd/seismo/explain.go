@@ -20,12 +20,14 @@ import (
 	"seismo/internal/process"
 	"seismo/recorder/forward"
 	"seismo/recorder/monitordb"
+	"seismo/sources"
 )
 
 type explainFlags struct {
 	signal, event  string
 	db, format     string
 	signals, lists string
+	logsource      []string
 	top            int
 	all, asJSON    bool
 
@@ -69,6 +71,7 @@ what a stored match tells, nor those fields of records that were not stored.`,
 	cmd.Flags().StringVar(&f.signals, "signals", "", signalsUsage)
 	cmd.Flags().StringVar(&f.lists, "lists", "", listsUsage)
 	cmd.Flags().StringVar(&f.format, "format", "audit", "format of the log: "+formatList())
+	cmd.Flags().StringArrayVar(&f.logsource, "logsource", nil, sources.LogsourceUsage)
 	cmd.Flags().IntVar(&f.top, "top", 5, "near misses to list")
 	cmd.Flags().BoolVar(&f.all, "all", false, "evaluate every part, also where one beside it has decided")
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print one JSON object")
@@ -160,10 +163,16 @@ func findSignal(p *engine.Program, what, from string) (uint32, error) {
 // replay runs the log through a matcher and explains on the way, while the matcher
 // remembers just what came before.
 func (f *explainFlags) replay(cmd *cobra.Command, name string, a *answer) error {
-	if _, err := os.Stat(strings.TrimPrefix(name, f.format+":")); name != "-" && err != nil {
+	if path := sources.Path(name); path != "-" {
+		if _, err := os.Stat(path); err != nil {
+			return err
+		}
+	}
+	logs, err := parseLogsource(f.logsource)
+	if err != nil {
 		return err
 	}
-	run := logRun{name: name, format: f.format, stdin: cmd.InOrStdin(), program: f.program}
+	run := logRun{name: name, format: f.format, logsource: logs, stdin: cmd.InOrStdin(), program: f.program}
 	source, err := run.open()
 	if err != nil {
 		return err
@@ -193,7 +202,7 @@ func (f *explainFlags) replay(cmd *cobra.Command, name string, a *answer) error 
 		return err
 	}
 	if s := source.Stats(); s.Received > 0 && s.Parsed == 0 {
-		return fail(exitBroken, "%s: none of %d lines is a record of format %s; --format names another", name, s.Received, f.format)
+		return wrongFormat(name, f.format, s.Received)
 	}
 	if f.id != 0 {
 		return fail(exitUsage, "%s has no event %d; \"seismo replay --json --events\" lists their ids", name, f.id)

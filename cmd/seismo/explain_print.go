@@ -197,6 +197,9 @@ func seen(t *engine.TermTrace) string {
 		}
 		return strings.Join(parts, ", ")
 	}
+	if t.Absent && t.Own == signals.AnyField {
+		return "in no value " + whose
+	}
 	if t.Absent {
 		return "absent from " + strings.TrimPrefix(whose, "of ")
 	}

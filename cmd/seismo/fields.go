@@ -54,9 +54,9 @@ security, syscall or record. Fields of the process can be read on every kind.`,
 			for _, k := range kinds {
 				fmt.Fprintf(w, "%s\t%s\n", k, opList(k))
 			}
-			fmt.Fprintln(w, "\nFIELD\tTYPE\tSCOPE\tMEANING")
+			fmt.Fprintln(w, "\nFIELD\tTYPE\tCEL\tSCOPE\tMEANING")
 			for _, f := range fields {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", f.Name, f.Type, f.Scope, f.Doc)
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", f.Name, f.Type, celenv.TypeOf(f), f.Scope, f.Doc)
 			}
 			return w.Flush()
 		},

@@ -44,7 +44,7 @@ var outside = map[string][]string{
 	"github.com/elastic/go-libaudit": {"sources/audit"},
 	"github.com/spf13/cobra":         {"cmd/seismo"},
 	"github.com/rs/zerolog":          {"cmd/seismo", "recorder/daemon"},
-	"go.yaml.in/yaml":                {"fixtures", "signals"},
+	"go.yaml.in/yaml":                {"fixtures", "signals", "signals/sigma"},
 }
 
 func TestImportTable(t *testing.T) {

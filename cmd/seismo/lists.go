@@ -6,6 +6,7 @@
 package main
 
 import (
+	"crypto/ed25519"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -26,6 +27,8 @@ type signalSource struct {
 	signals   string // as --signals: a signals.bin, or definitions; empty: the default
 	lists     string // as --lists: a folder; empty: the default
 	overrides string // the file of them; empty: none
+	// key is set where only a signals.bin that was signed with it will do.
+	key ed25519.PublicKey
 }
 
 // listsDir returns the folder that the lists are looked for in. paths are those of
@@ -62,7 +65,14 @@ func listsPlaces(cmd *cobra.Command, flag string, paths ...string) []string {
 
 // load reads the signals with what stands beside them.
 func (s signalSource) load(cmd *cobra.Command) (*daemon.Signals, error) {
-	base, from, err := loadProgram(cmd, s.signals)
+	if s.key != nil {
+		base, from, err := loadOnlySigned(cmd, s.signals, s.key)
+		if err != nil {
+			return nil, err
+		}
+		return s.complete(cmd, base, from)
+	}
+	base, from, err := loadProgram(cmd, s.signals, s.lists)
 	if err != nil {
 		return nil, err
 	}

@@ -111,7 +111,8 @@ func exitCode(err error) int {
 	case errors.Is(err, audit.ErrPrivilege), errors.Is(err, fs.ErrPermission):
 		return exitDenied
 	case errors.As(err, &diags), errors.Is(err, engine.ErrFormat), errors.Is(err, engine.ErrDamaged),
-		errors.Is(err, engine.ErrVersion), errors.Is(err, engine.ErrRegistry), errors.Is(err, namedlist.ErrList),
+		errors.Is(err, engine.ErrVersion), errors.Is(err, engine.ErrRegistry), errors.Is(err, engine.ErrUnsigned),
+		errors.Is(err, engine.ErrSignature), errors.Is(err, namedlist.ErrList),
 		errors.Is(err, monitordb.ErrNotDatabase), errors.Is(err, monitordb.ErrVersion):
 		return exitBroken
 	}

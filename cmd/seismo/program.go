@@ -17,11 +17,10 @@ import (
 
 	"seismo/engine"
 	"seismo/internal/config"
-	"seismo/rules"
 	"seismo/signals"
 )
 
-const signalsUsage = "signals to use: a signals.bin, or definitions (a .yml file or a folder of them); default: HOME/signals.bin, else the shipped signals"
+const signalsUsage = "signals to use: a signals.bin, or definitions (a .yml or signals.json file, or a folder of them); default: HOME/signals.bin, else the shipped signals"
 
 // pathsOf returns the files of the recorder that --home or SEISMO_HOME names, or
 // of the system's.
@@ -30,8 +29,9 @@ func pathsOf(cmd *cobra.Command) config.Paths {
 	return config.PathsAt(home)
 }
 
-// loadProgram returns the program that path asks for, and what it came from.
-func loadProgram(cmd *cobra.Command, path string) (*engine.Program, string, error) {
+// loadProgram returns the program that path asks for, and what it came from. Lists is
+// the folder of lists that was asked for.
+func loadProgram(cmd *cobra.Command, path, lists string) (*engine.Program, string, error) {
 	if path == "" {
 		bin := pathsOf(cmd).Signals
 		if _, err := os.Stat(bin); err == nil {
@@ -43,11 +43,11 @@ func loadProgram(cmd *cobra.Command, path string) (*engine.Program, string, erro
 		}
 	}
 	if path == "" {
-		defs, err := signals.LoadFS(rules.FS)
+		in, err := loadWanted(cmd, lists, nil)
 		if err != nil {
 			return nil, "", err
 		}
-		p, err := build(defs)
+		p, err := buildInput(in)
 		return p, "the shipped signals", err
 	}
 	info, err := os.Stat(path)
@@ -55,33 +55,32 @@ func loadProgram(cmd *cobra.Command, path string) (*engine.Program, string, erro
 		return nil, "", fmt.Errorf("signals: %w", err)
 	}
 	if info.IsDir() || isDefinition(path) {
-		defs, err := signals.Load([]string{path})
+		in, err := loadWanted(cmd, lists, []string{path})
 		if err != nil {
 			return nil, "", err
 		}
-		p, err := build(defs)
+		p, err := buildInput(in)
 		return p, path, err
 	}
-	p, err := engine.LoadFile(path)
+	key, err := configuredKey(cmd)
+	if err != nil {
+		return nil, "", err
+	}
+	p, err := loadSigned(path, key)
 	return p, path, err
 }
 
 func isDefinition(path string) bool {
 	ext := strings.ToLower(filepath.Ext(path))
-	return ext == ".yml" || ext == ".yaml"
-}
-
-// loadDefinitions reads the definitions at paths, or the shipped ones where
-// none are given.
-func loadDefinitions(paths []string) ([]signals.Definition, error) {
-	if len(paths) == 0 {
-		return signals.LoadFS(rules.FS)
-	}
-	return signals.Load(paths)
+	return ext == ".yml" || ext == ".yaml" || ext == ".json"
 }
 
 func build(defs []signals.Definition) (*engine.Program, error) {
-	set, err := signals.Lower(defs)
+	return buildInput(signals.Input{Definitions: defs})
+}
+
+func buildInput(in signals.Input) (*engine.Program, error) {
+	set, err := signals.LowerInput(in)
 	if err != nil {
 		return nil, err
 	}

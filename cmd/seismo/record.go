@@ -59,7 +59,11 @@ seconds; what can not be loaded leaves those before in force.`,
 				return err
 			}
 			log := newLog(cmd.ErrOrStderr(), c.LogLevel)
-			source := signalSource{signals: signalsPath, overrides: paths.Overrides}
+			key, err := keyOf(c, paths.Settings)
+			if err != nil {
+				return err
+			}
+			source := signalSource{signals: signalsPath, overrides: paths.Overrides, key: key}
 			o := daemon.Options{Paths: paths, Config: c, Version: version, Log: log, Duration: duration,
 				Load: func() (*daemon.Signals, error) { return source.load(cmd) }, Files: source.files(cmd)}
 			if watch {

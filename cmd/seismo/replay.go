@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -32,6 +31,8 @@ const replayProcesses = 100_000
 
 type replayFlags struct {
 	signals, lists, format, db string
+	logsource                  []string
+	logs                       *event.Logsource // what logsource says
 	events, asJSON, stats      bool
 	failOnMatch, plain         bool
 }
@@ -43,14 +44,16 @@ func newReplay() *cobra.Command {
 		Short: "Run recorded logs through the signals",
 		Long: `Read recorded logs ("-" is standard input) as if they happened now, and print what
 the signals find: one match for each signal and event. With --events every event is
-printed too. Records that can not be parsed are counted and skipped.`,
-		Example: "  seismo replay audit.log\n  seismo replay --json --events audit.log | jq .event\n  seismo replay --signals my-signal.yml --fail-on-match audit.log",
+printed too. Records that can not be parsed are counted and skipped. Logs that are
+packed, as gzip or in a zip archive, are unpacked on the way.`,
+		Example: "  seismo replay audit.log\n  seismo replay --format json --signals rules sysmon.jsonl.gz\n  seismo replay --json --events audit.log | jq .event\n  seismo replay --signals my-signal.yml --fail-on-match audit.log",
 		Args:    someArgs,
 		RunE:    func(cmd *cobra.Command, args []string) error { return replay(cmd, f, args) },
 	}
 	cmd.Flags().StringVar(&f.signals, "signals", "", signalsUsage)
 	cmd.Flags().StringVar(&f.lists, "lists", "", listsUsage)
 	cmd.Flags().StringVar(&f.format, "format", "audit", "format of the logs: "+formatList())
+	cmd.Flags().StringArrayVar(&f.logsource, "logsource", nil, sources.LogsourceUsage)
 	cmd.Flags().StringVar(&f.db, "db", "", "also record into this database (made if it is not there; what it has stays)")
 	cmd.Flags().BoolVar(&f.events, "events", false, "print every event, not only the matches")
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print one JSON object for each match (with --events: each event)")
@@ -73,11 +76,16 @@ func (f *replayFlags) load(cmd *cobra.Command) (*daemon.Signals, error) {
 	return all, err
 }
 
-// check sees that the logs are there.
-func (f *replayFlags) check(files []string) error {
+// check sees that the logs are there, and reads what is said of them.
+func (f *replayFlags) check(files []string) (err error) {
+	if f.logs, err = parseLogsource(f.logsource); err != nil {
+		return err
+	}
 	for _, file := range files {
-		if _, err := os.Stat(strings.TrimPrefix(file, f.format+":")); file != "-" && err != nil {
-			return err
+		if path := sources.Path(file); path != "-" {
+			if _, err := os.Stat(path); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -116,13 +124,13 @@ func replay(cmd *cobra.Command, f replayFlags, files []string) (err error) {
 	var total recorder.Stats
 	did := make([]engine.SignalStatistics, program.Signals())
 	for _, file := range files {
-		stats, err := runLog(ctx, logRun{name: file, format: f.format, stdin: cmd.InOrStdin(), allOwn: f.asJSON && f.events,
+		stats, err := runLog(ctx, logRun{name: file, format: f.format, logsource: f.logs, stdin: cmd.InOrStdin(), allOwn: f.asJSON && f.events,
 			program: program, matcher: engine.MatcherOptions{DisableSignalsTrie: f.plain}, did: did, ids: ids, sinks: sinks})
 		if err != nil {
 			return err
 		}
 		if stats.Source.Received > 0 && stats.Source.Parsed == 0 {
-			return fail(exitBroken, "%s: none of %d lines is a record of format %s; --format names another", file, stats.Source.Received, f.format)
+			return wrongFormat(file, f.format, stats.Source.Received)
 		}
 		total = addStats(total, stats)
 	}
@@ -180,6 +188,15 @@ func addStats(a, b recorder.Stats) recorder.Stats {
 	a.Tags += b.Tags
 	a.Tagged += b.Tagged
 	return a
+}
+
+// parseLogsource reads the values of --logsource.
+func parseLogsource(values []string) (*event.Logsource, error) {
+	logs, err := sources.ParseLogsource(values)
+	if err != nil {
+		return nil, fail(exitUsage, "--%v", err)
+	}
+	return logs, nil
 }
 
 // formatList names the formats that logs may have.

@@ -5,7 +5,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -24,23 +23,14 @@ import (
 type compileReport struct {
 	engine.Report
 	Refused signals.Diagnostics `json:"refused"`
-}
-
-// loadForReport reads the definitions at paths; what is wrong in some of them does
-// not stand in the way of the others and is returned.
-func loadForReport(paths []string) ([]signals.Definition, signals.Diagnostics, error) {
-	defs, err := signals.Load(paths)
-	var refused signals.Diagnostics
-	if err != nil && !errors.As(err, &refused) {
-		return nil, nil, err
-	}
-	return defs, refused, nil
+	LeftOut map[string]int      `json:"left_out"`
+	left    string
 }
 
 // printReport writes the report on p. What was refused goes to standard error too, as
-// every compile says it; the error then has the exit code for broken signals.
-func printReport(cmd *cobra.Command, p *engine.Program, refused signals.Diagnostics, asJSON bool) error {
-	r := compileReport{Report: p.Report(), Refused: refused}
+// every compile says it.
+func printReport(cmd *cobra.Command, p *engine.Program, made compiled, asJSON bool) error {
+	r := compileReport{Report: p.Report(), Refused: made.refused, LeftOut: made.counts(), left: made.leftOut()}
 	out := cmd.OutOrStdout()
 	if asJSON {
 		if r.Refused == nil {
@@ -52,11 +42,7 @@ func printReport(cmd *cobra.Command, p *engine.Program, refused signals.Diagnost
 	} else if err := writeReport(out, r); err != nil {
 		return err
 	}
-	if len(refused) > 0 {
-		refused.Write(cmd.ErrOrStderr(), "seismo")
-		return &failure{code: exitBroken}
-	}
-	return nil
+	return made.refused.Write(cmd.ErrOrStderr(), "seismo")
 }
 
 // writeReport writes r for people.
@@ -98,6 +84,9 @@ func writeReport(out io.Writer, r compileReport) error {
 			}
 			row(fmt.Sprint(res.Cost), strings.Join(strings.Fields(res.Text), " "), guards)
 		}
+	}
+	if r.left != "" {
+		title("LEFT OUT: " + r.left)
 	}
 	if len(r.Refused) > 0 {
 		title(fmt.Sprintf("REFUSED: %d findings, on standard error", len(r.Refused)))

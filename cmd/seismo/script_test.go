@@ -33,7 +33,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("SEISMO_HOME", "")
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exitcode": exitCodeOf},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exitcode": exitCodeOf, "pack": pack},
 	})
 }
 

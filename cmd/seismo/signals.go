@@ -18,7 +18,7 @@ import (
 func newSignals() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "signals",
-		Short: "List, show, enable and disable signals",
+		Short: "List, show, enable, disable, count, export and sign signals",
 		Args:  knownVerb,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -45,6 +45,8 @@ func newSignals() *cobra.Command {
 		cmd.AddCommand(c)
 	}
 	cmd.AddCommand(newOverrides()...)
+	cmd.AddCommand(newCoverage(), newExport())
+	cmd.AddCommand(newSigning()...)
 	return cmd
 }
 
@@ -90,15 +92,33 @@ func listSignals(cmd *cobra.Command, path string, asJSON bool) error {
 		return definitionsJSON(cmd.OutOrStdout(), allShown(all))
 	}
 	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "SEVERITY\tSTATE\tSTATUS\tTECHNIQUES\tNAME\tID")
+	fmt.Fprintln(w, "SEVERITY\tSTATE\tSTATUS\tTECHNIQUES\tNAME\tID\tLANGUAGE\tLOGSOURCE")
 	for _, d := range allShown(all) { // of a signals.bin that anybody may have made
-		cells := []string{d.Severity.String(), d.state(), d.Status, strings.Join(d.Techniques, " "), d.Name, d.ID}
+		cells := []string{d.Severity.String(), d.state(), d.Status, strings.Join(d.Techniques, " "), d.Name, d.ID, d.language(), logsourceText(d.Logsource)}
 		for i := range cells {
 			cells[i] = display.Text(cells[i])
 		}
-		fmt.Fprintln(w, strings.Join(cells, "\t"))
+		fmt.Fprintln(w, strings.TrimRight(strings.Join(cells, "\t"), "\t"))
 	}
 	return w.Flush()
+}
+
+// logsourceText says which logs a signal is for, as in windows/process_creation; * stands
+// for a word that it does not ask for.
+func logsourceText(l signals.Logsource) string {
+	if l == (signals.Logsource{}) {
+		return ""
+	}
+	words := []string{l.Product, l.Category}
+	if l.Service != "" {
+		words = append(words, l.Service)
+	}
+	for i := range words {
+		if words[i] == "" {
+			words[i] = "*"
+		}
+	}
+	return strings.Join(words, "/")
 }
 
 // showSignal shows every signal that has the name or the id, or whose id alone begins
@@ -149,6 +169,9 @@ func showDefinition(w io.Writer, d shown) {
 		line("reason", o.Reason)
 	}
 	line("status", d.Status)
+	line("language", d.language())
+	line("logsource", logsourceText(d.Logsource))
+	line("called", d.RuleName)
 	line("techniques", strings.Join(d.Techniques, " "))
 	line("platforms", strings.Join(d.Platforms, " "))
 	line("author", d.Author)
@@ -171,20 +194,29 @@ func showDefinition(w io.Writer, d shown) {
 		expression("suppress", s)
 	}
 	expression(d.language(), d.Text)
+	for _, s := range d.Filters {
+		expression("filter", s)
+	}
 }
 
-// language returns the key that the expression stands under.
+// language returns the language of the signal, which is the key that its expression
+// stands under.
 func (s *shown) language() string {
-	if s.Language == signals.LanguageCEL {
-		return signals.LanguageCEL
+	if s.Language == "" {
+		return signals.LanguageSignal
 	}
-	return signals.LanguageSignal
+	return s.Language
 }
 
 func definitionsJSON(w io.Writer, list []shown) error {
 	type override struct {
 		Severity string `json:"defined_severity,omitempty"`
 		Reason   string `json:"reason,omitempty"`
+	}
+	type logsource struct {
+		Product  string `json:"product,omitempty"`
+		Category string `json:"category,omitempty"`
+		Service  string `json:"service,omitempty"`
 	}
 	type line struct {
 		ID             string    `json:"id"`
@@ -203,16 +235,25 @@ func definitionsJSON(w io.Writer, list []shown) error {
 		Response       string    `json:"response,omitempty"`
 		Labels         []string  `json:"labels,omitempty"`
 		Suppress       []string  `json:"suppress,omitempty"`
+		Language       string    `json:"language"`
 		Signal         string    `json:"signal,omitempty"`
 		CEL            string    `json:"cel,omitempty"`
+		Sigma          string    `json:"sigma,omitempty"`
+		RuleName       string    `json:"rule_name,omitempty"`
+		Logsource      logsource `json:"logsource,omitzero"`
+		Filters        []string  `json:"filters,omitempty"`
 	}
 	for _, d := range list {
 		l := line{ID: d.ID, Name: d.Name, Revision: d.Revision, Description: d.Description, Severity: d.Severity.String(),
 			Enabled: d.state() == "on", Status: d.Status, Techniques: d.Techniques, Platforms: d.Platforms, Author: d.Author,
-			References: d.References, FalsePositives: d.FalsePositives, Response: d.Response, Labels: d.Labels, Suppress: d.Suppress}
-		if d.language() == signals.LanguageCEL {
+			References: d.References, FalsePositives: d.FalsePositives, Response: d.Response, Labels: d.Labels, Suppress: d.Suppress,
+			Language: d.language(), RuleName: d.RuleName, Logsource: logsource(d.Logsource), Filters: d.Filters}
+		switch d.language() {
+		case signals.LanguageCEL:
 			l.CEL = d.Text
-		} else {
+		case signals.LanguageSigma:
+			l.Sigma = d.Text
+		default:
 			l.Signal = d.Text
 		}
 		if o := d.override; o != nil {

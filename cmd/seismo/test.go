@@ -29,6 +29,7 @@ import (
 func newTest() *cobra.Command {
 	var from signalSource
 	var asJSON, verbose bool
+	var logsource []string
 	cmd := &cobra.Command{
 		Use:   "test [DIR...]",
 		Short: "Hold signals against fixtures",
@@ -37,6 +38,10 @@ func newTest() *cobra.Command {
 exit code is 1 if an expectation is not met.`,
 		Example: "  seismo test\n  seismo test --signals my-signal.yml my-fixtures",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			logs, err := parseLogsource(logsource)
+			if err != nil {
+				return err
+			}
 			program, err := loadWithLists(cmd, from)
 			if err != nil {
 				return err
@@ -45,7 +50,7 @@ exit code is 1 if an expectation is not met.`,
 			if err != nil {
 				return err
 			}
-			t := tester{cmd: cmd, program: program, asJSON: asJSON, verbose: verbose}
+			t := tester{cmd: cmd, program: program, asJSON: asJSON, verbose: verbose, logsource: logs}
 			for i := range cases {
 				if err := t.run(&cases[i]); err != nil {
 					return err
@@ -61,6 +66,7 @@ exit code is 1 if an expectation is not met.`,
 	cmd.Flags().StringVar(&from.signals, "signals", "", signalsUsage)
 	cmd.Flags().StringVar(&from.lists, "lists", "", listsUsage)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a log")
+	cmd.Flags().StringArrayVar(&logsource, "logsource", nil, sources.LogsourceUsage)
 	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "also print the matches of each log")
 	return cmd
 }
@@ -100,6 +106,8 @@ type tester struct {
 	verbose  bool
 	logs     int
 	failures int
+
+	logsource *event.Logsource // of logs whose format takes one; nil: none is given
 }
 
 func (t *tester) run(c *fixtures.Case) error {
@@ -112,7 +120,11 @@ func (t *tester) run(c *fixtures.Case) error {
 		if t.verbose && !t.asJSON {
 			sinks = append(sinks, &forward.Text{W: out, Definitions: t.program.Definitions()})
 		}
-		stats, err := runLog(t.cmd.Context(), logRun{name: name, format: c.Format, data: bytes.NewReader(f.Data), program: t.program,
+		var logs *event.Logsource
+		if sources.TakesLogsource(c.Format) { // other fixtures of the folder may be of another
+			logs = t.logsource
+		}
+		stats, err := runLog(t.cmd.Context(), logRun{name: name, format: c.Format, logsource: logs, data: bytes.NewReader(f.Data), program: t.program,
 			ids: &event.IDs{}, sinks: sinks})
 		if err != nil {
 			return err
@@ -223,6 +235,7 @@ func openDB(ctx context.Context, path string, all *daemon.Signals, o monitordb.O
 // logRun is one log on its way through the loop.
 type logRun struct {
 	name, format string
+	logsource    *event.Logsource
 	data         io.Reader // nil: name is a path, or - for stdin
 	stdin        io.Reader
 	allOwn       bool
@@ -237,7 +250,7 @@ type logRun struct {
 func (l *logRun) open() (recorder.Source, error) {
 	demand := l.program.Demand()
 	demand.AllOwn = l.allOwn
-	o := sources.Options{Format: l.format, BatchEvents: replayBatch, Demand: demand, Stdin: l.stdin}
+	o := sources.Options{Format: l.format, BatchEvents: replayBatch, Demand: demand, Stdin: l.stdin, Logsource: l.logsource}
 	if l.data != nil {
 		o.Name = l.name
 		return sources.Decode(l.format, l.data, o)
