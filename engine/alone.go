@@ -46,6 +46,7 @@ type leaf struct {
 	chance uint16   // about how often it is met, before it is negated, of 65,535
 	short  []uint32 // the atoms that are too short to be looked for, if it is knownMet or knownNothing
 	first  byteSet  // with what they begin
+	varies bool     // what a value meets depends on other values of the view, or on lists
 }
 
 const (
@@ -97,7 +98,9 @@ func newAlonePlan(p *Program) *alonePlan {
 		a.leaves[i].before, a.latest[a.leaves[i].term] = a.latest[a.leaves[i].term], uint32(i)
 		if readsOther(t.cond) {
 			for _, ref := range p.atomRefs[t.from:t.to] {
-				p.atoms[ref].aux = a.nameOf(p.atoms[ref].literal)
+				if at := a.nameOf(p.atoms[ref].literal); p.atoms[ref].aux != at { // a report may be made while others match
+					p.atoms[ref].aux = at
+				}
 			}
 		}
 	}
@@ -193,6 +196,7 @@ func (a *alonePlan) adopt(p *Program, x *tables) string {
 		l := &a.leaves[i]
 		t := &p.terms[l.term]
 		l.known, l.chance = uint8(x.known[i]), uint16(x.known[i]>>8)
+		l.varies = readsOther(t.cond) || t.cond == signals.InList
 		if l.known == knownMet || l.known == knownNothing {
 			l.short = p.shortAtoms(t)
 			for _, ref := range l.short {

@@ -28,6 +28,8 @@ type aloneFinder struct {
 	view  view
 	route *route // of the view at hand
 
+	cache      valueCache
+	fresh      []uint32 // the values of the view at hand that are searched for AnyField
 	round      uint32   // of the view at hand
 	hits       hits     // the keys that its values met
 	any        hits     // likewise, of all values as one
@@ -74,6 +76,7 @@ func (m *Matcher) turnTo(platform string) {
 		f.barred[i] = m.p.isDisabled(uint32(i)) || platform != "" && len(of) > 0 && !slices.Contains(of, platform)
 	}
 	f.routes.clear()
+	f.cache.clear()
 	f.typed, f.records = nil, taxonomy.Records(platform)
 }
 
@@ -206,6 +209,7 @@ func (m *Matcher) matchView() {
 		clear(f.columns)
 		clear(f.met)
 		clear(f.waited)
+		f.cache.clear()
 		f.round = 1
 	}
 	if m.options.DisableSignalsTrie {
@@ -214,7 +218,12 @@ func (m *Matcher) matchView() {
 		}
 		return
 	}
-	f.candidates = append(f.candidates[:0], f.route.idle...)
+	f.candidates = f.candidates[:0]
+	for _, w := range f.route.idle {
+		if w.leaf == 0 || m.mayHold(&m.p.alone.leaves[w.leaf-1]) {
+			f.candidates = append(f.candidates, w.signal)
+		}
+	}
 	f.hits.begin(0)
 	m.search()
 	for _, i := range f.candidates {
@@ -224,22 +233,16 @@ func (m *Matcher) matchView() {
 
 // search looks the values of the view at hand up in the columns in which signals wait.
 func (m *Matcher) search() {
-	f, a := &m.logs, m.p.alone
+	f := &m.logs
 	r := f.route
 	for i := range r.names.names {
 		n := &r.names.names[i]
-		if len(n.columns) == 0 || f.view.head[n.name] == 0 {
-			continue
-		}
-		for _, c := range n.columns {
-			f.columns[c] = f.round
-			for at := f.view.head[n.name]; at != 0; at = f.view.values[at-1].next {
-				m.searchValue(&a.tables.columns[c], at-1)
-			}
+		if len(n.columns) > 0 && f.view.head[n.name] != 0 {
+			m.searchNamed(n)
 		}
 	}
-	for _, c := range r.any {
-		m.searchAny(c)
+	if len(r.any) > 0 {
+		m.searchEverywhere()
 	}
 	m.meet(true)
 }
@@ -248,10 +251,15 @@ func (m *Matcher) search() {
 func (m *Matcher) searchColumn(c uint32) {
 	f, a := &m.logs, m.p.alone
 	f.hits.keys = f.hits.keys[:0]
+	f.columns[c] = f.round
 	if name := a.columnOf[c]; name == anyName {
-		m.searchAny(c)
+		f.fresh = f.fresh[:0]
+		for i := range f.view.values {
+			f.fresh = append(f.fresh, uint32(i))
+			f.view.lower(uint32(i))
+		}
+		m.searchAny(c, f.fresh)
 	} else {
-		f.columns[c] = f.round
 		for at := f.view.head[name]; at != 0; at = f.view.values[at-1].next {
 			m.searchValue(&a.tables.columns[c], at-1)
 		}
@@ -259,24 +267,22 @@ func (m *Matcher) searchColumn(c uint32) {
 	m.meet(false)
 }
 
-// searchAny searches all values of the view at hand in column c, which is on AnyField.
-func (m *Matcher) searchAny(c uint32) {
+// searchAny searches values of the view at hand, which have been folded, in column c,
+// which is on AnyField.
+func (m *Matcher) searchAny(c uint32, values []uint32) {
 	f, x := &m.logs, m.p.alone.tables
 	col := &x.columns[c]
-	f.columns[c] = f.round
 	anchored := col.present != 0 || len(col.probes)+len(col.whole.slots)+len(col.begins.nodes)+len(col.ends.nodes) > 0
-	for i := range f.view.values {
-		if anchored {
-			m.searchAnchored(col, uint32(i))
-		} else {
-			f.view.lower(uint32(i))
+	if anchored {
+		for _, i := range values {
+			m.searchAnchored(col, i)
 		}
 	}
 	// The folded values lie one behind the other: what none of them has is found out
 	// at once. What is met there may reach over the end of a value.
 	if grams := &col.grams; len(grams.entries) > 0 && grams.anyIn(x, f.view.arena, &f.any) {
-		for i := range f.view.values {
-			grams.scan(x, f.view.lower(uint32(i)), &f.hits)
+		for _, i := range values {
+			grams.scan(x, f.view.lower(i), &f.hits)
 		}
 	}
 }
@@ -380,10 +386,19 @@ func (m *Matcher) fireAlone(i uint32) {
 
 // run runs the code that begins at pc, and reports whether it accepts.
 func (m *Matcher) run(pc int32) bool {
-	a := m.p.alone
+	f, a := &m.logs, m.p.alone
 	for pc >= 0 {
 		in := &a.code[pc]
-		if m.leafHolds(in.leaf) {
+		var holds bool
+		if in.column != 0 {
+			if m.judge.work++; f.columns[in.column-1] != f.round {
+				m.searchColumn(in.column - 1)
+			}
+			holds = f.met[in.leaf] == f.round
+		} else {
+			holds = m.leafHolds(in.leaf)
+		}
+		if holds {
 			pc = in.yes
 		} else {
 			pc = in.no
@@ -397,10 +412,8 @@ func (m *Matcher) leafHolds(id uint32) bool {
 	f, l := &m.logs, &m.p.alone.leaves[id]
 	m.judge.work++
 	switch l.known {
-	case knownNothing:
-		return m.meetsShort(l) != l.negate
-	case knownPresent:
-		return (f.view.has(m.p.alone.named[l.term]) && m.viewMeets(l.term, nil)) != l.negate
+	case knownNothing, knownPresent:
+		return m.compares(id, l) != l.negate
 	}
 	if f.columns[l.column-1] != f.round {
 		m.searchColumn(l.column - 1)
@@ -408,9 +421,9 @@ func (m *Matcher) leafHolds(id uint32) bool {
 	met := f.met[id] == f.round
 	switch l.known {
 	case knownMet:
-		met = met || m.meetsShort(l)
+		met = met || m.compares(id, l)
 	case knownFalse:
-		met = met && m.viewMeets(l.term, nil)
+		met = met && m.compares(id, l)
 	}
 	return met != l.negate
 }

@@ -19,27 +19,27 @@ import (
 type aloneIndex struct {
 	p        *Program
 	plan     *alonePlan
-	leafOf   map[uint32]uint32 // by term, in the group at hand
-	triggers [][]trigger       // by leaf
-	known    []uint32          // by leaf
-	price    []float64         // by leaf
-	waits    [][]uint32        // by leaf: signal, 1
+	triggers [][]trigger // by leaf
+	known    []uint32    // by leaf
+	price    []float64   // by leaf
+	waits    [][]uint32  // by leaf: signal, 1
 	always   []uint32
 }
 
-func buildAloneIndex(p *Program) (*tables, *tableBuilder) {
+func newAloneIndex(p *Program) *aloneIndex {
 	plan := newAlonePlan(p)
 	n := len(plan.leaves)
 	ix := &aloneIndex{p: p, plan: plan, triggers: make([][]trigger, n), known: make([]uint32, n), price: make([]float64, n), waits: make([][]uint32, n)}
 	for i := range plan.leaves {
 		ix.lookAt(uint32(i))
 	}
-	from := 0
-	for g, members := range plan.members {
-		ix.leafOf = map[uint32]uint32{}
-		for ; from < n && plan.leaves[from].group == uint32(g); from++ {
-			ix.leafOf[plan.leaves[from].term] = uint32(from)
-		}
+	return ix
+}
+
+func buildAloneIndex(p *Program) (*tables, *tableBuilder) {
+	ix := newAloneIndex(p)
+	plan := ix.plan
+	for _, members := range plan.members {
 		for _, i := range members {
 			ix.add(i)
 		}
@@ -67,7 +67,7 @@ func buildAloneIndex(p *Program) (*tables, *tableBuilder) {
 
 // add finds what signal i waits for.
 func (ix *aloneIndex) add(i uint32) {
-	switch n := ix.needs(ix.p.signals[i].root); n.state {
+	switch n := ix.needs(ix.p.signals[i].root, ix.p.signals[i].group); n.state {
 	case needsNothing:
 		ix.always = append(ix.always, i)
 	case needsOne:
@@ -78,13 +78,14 @@ func (ix *aloneIndex) add(i uint32) {
 	}
 }
 
-// needs returns what is needed for node i to be true: its terms are leaves.
-func (ix *aloneIndex) needs(i uint32) need {
+// needs returns what is needed for node i, of a signal of group, to be true: its terms
+// are leaves.
+func (ix *aloneIndex) needs(i, group uint32) need {
 	n := &ix.p.nodes[i]
 	kids := ix.p.kids[n.from:n.to]
 	switch n.op {
 	case signals.NodeTerm:
-		at := ix.leafOf[n.term]
+		at := ix.plan.leafOf(n.term, group)
 		if ix.plan.leaves[at].negate || ix.known[at]&0xff == knownMet || ix.known[at]&0xff == knownNothing {
 			return nothing
 		}
@@ -92,13 +93,13 @@ func (ix *aloneIndex) needs(i uint32) need {
 	case signals.NodeOr:
 		any := unmet
 		for _, kid := range kids {
-			any = either(any, ix.needs(kid))
+			any = either(any, ix.needs(kid, group))
 		}
 		return any
 	}
 	all := nothing
 	for _, kid := range kids {
-		all = both(all, ix.needs(kid))
+		all = both(all, ix.needs(kid, group))
 	}
 	return all
 }

@@ -121,6 +121,22 @@ func (m *Matcher) meetsShort(l *leaf) bool {
 	return false
 }
 
+// mayHold reports whether a value of the view at hand has a byte that a literal of l,
+// which are all short, begins with.
+func (m *Matcher) mayHold(l *leaf) bool {
+	v := &m.logs.view
+	name := m.p.alone.named[l.term]
+	if name == anyName {
+		return true
+	}
+	for at := v.head[name]; at != 0; at = v.values[at-1].next {
+		if v.bytes(at - 1).meets(&l.first) {
+			return true
+		}
+	}
+	return false
+}
+
 func (m *Matcher) valueHolds(l *leaf, at uint32) bool {
 	v := &m.logs.view
 	has := v.bytes(at)

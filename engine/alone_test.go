@@ -146,7 +146,7 @@ func TestAloneExplained(t *testing.T) {
 	})
 	want := []string{
 		"a true: it is true of this event alone",
-		"b true: it is true of this event alone",
+		"b true: it is true of this event alone; it is not reported, correlations that refer to it count it",
 		"c false: not met: record.'UtcTime' < hour 6",
 		"d false: a process event can not meet it: it asks for a file event",
 		`a false: not met: record.'Image' ends with '\Cmd.exe'; record.'CommandLine' contains NOT ('/c', 'build'); record.'User' exists NOT`,
@@ -181,5 +181,23 @@ func TestAloneAllocates(t *testing.T) {
 		if n := testing.AllocsPerRun(50, func() { m.Match(b) }); n > 0 {
 			t.Errorf("%v allocations without a match (plain %v)", n, plain)
 		}
+	}
+}
+
+// A report says what an alone signal waits for, and does not take a correlation for one.
+func TestAloneReport(t *testing.T) {
+	p, err := Build(aloneSet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	each := p.Report().Each
+	if k := each[0].Kinds; len(k) != 1 || len(k[0].Terms) != 1 || k[0].Terms[0] != `record.'Image' ends with '\Cmd.exe'` {
+		t.Errorf("the report on a is %+v", each[0])
+	}
+	if k := each[1].Kinds; len(k) != 1 || len(k[0].Terms) != 2 {
+		t.Errorf("the report on b is %+v", each[1])
+	}
+	if len(each[4].Kinds) != 0 || !each[4].Remember {
+		t.Errorf("the report on the correlation is %+v", each[4])
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -102,6 +103,53 @@ func TestCorrelationLimits(t *testing.T) {
 				t.Errorf("fires %q and loses %d, want %q and %d", got, lost, tt.want, tt.losses)
 			}
 		})
+	}
+}
+
+// Over the limit the groups that were touched longest ago go, whichever correlations they
+// are of.
+func TestOldestGroupsGoFirst(t *testing.T) {
+	const correlations, limit = 7, 10
+	set := newCorrelationSet(1)
+	for n := range correlations {
+		by := by("u")
+		if n%2 == 1 {
+			by = append(by, []string{"v"}) // most events lack it: these have older groups
+		}
+		set.add(signals.Correlation{Type: signals.EventCount, Rules: []uint32{0}, Timespan: 1000 * second, GroupBy: by, Counts: counts("gte", 1000)}, false)
+	}
+	m := set.program(t, 0).NewMatcher()
+	m.correlator.groups.limits.groups = limit
+	random := rand.New(rand.NewPCG(5, 6))
+	var want []string // the oldest first
+	for n := range 500 {
+		u := fmt.Sprint(random.IntN(5))
+		more := []string{"u=" + u}
+		if random.IntN(4) == 0 {
+			more = append(more, "v=1")
+		}
+		for k := range correlations {
+			if k%2 == 1 && len(more) == 1 {
+				continue
+			}
+			name := fmt.Sprint(k, " ", u)
+			want = append(slices.DeleteFunc(want, func(s string) bool { return s == name }), name)
+		}
+		lost := max(0, len(want)-limit)
+		want = want[lost:]
+		b := judgeOne(m, n+1, at(float64(n)/10, "a", more...))
+		if (len(b.Losses) > 0) != (lost > 0) {
+			t.Errorf("event %d: losses %+v of %d groups", n, b.Losses, lost)
+		}
+		checkGroups(t, &m.correlator.groups)
+		var got []string
+		for _, g := range m.correlator.groups.of {
+			values, _ := keyValues(g.key, len(m.correlator.plan.list[g.of].groupBy))
+			got = append(got, fmt.Sprint(g.of, " ", values[0]))
+		}
+		if sorted := slices.Sorted(slices.Values(want)); !slices.Equal(slices.Sorted(slices.Values(got)), sorted) {
+			t.Fatalf("event %d: kept %q, want %q", n, slices.Sorted(slices.Values(got)), sorted)
+		}
 	}
 }
 

@@ -79,6 +79,7 @@ type groupTable struct {
 
 	of     map[string]*tally
 	orders []recent.List[*tally] // by correlation: in the order in which they were last touched
+	heap   []uint32              // of room
 	// windows is a heap of the groups whose window closes, see before.
 	windows        []*tally
 	matches, bytes int
@@ -277,21 +278,58 @@ func (q *correlation) inWindow(g *tally, m *match) bool {
 	return m.value != 0 && (q.closes || !outside(m.time, g.newest, q.timespan))
 }
 
+// full reports whether more is remembered than the limits say.
+func (t *groupTable) full() bool {
+	return t.matches > t.limits.all || t.bytes > t.limits.bytes || len(t.of) > t.limits.groups
+}
+
 // room forgets groups, the ones touched longest ago first, until the limits hold
 // again. It makes room for an event of the given time.
 func (t *groupTable) room(time int64) {
-	for t.matches > t.limits.all || t.bytes > t.limits.bytes || len(t.of) > t.limits.groups {
-		var oldest *tally
-		for k := range t.orders {
-			if g := t.orders[k].Oldest(); g != nil && (oldest == nil || g.touched < oldest.touched) {
-				oldest = g
-			}
+	if !t.full() {
+		return
+	}
+	// One event may be counted by all correlations: looking through them for each group
+	// that goes would take the square of their number.
+	heap := t.heap[:0]
+	for k := range t.orders {
+		if t.orders[k].Oldest() != nil {
+			heap = append(heap, uint32(k))
 		}
-		if oldest == nil {
-			return
-		}
+	}
+	t.heap = heap
+	for i := len(heap)/2 - 1; i >= 0; i-- {
+		t.sink(heap, i)
+	}
+	for t.full() && len(heap) > 0 {
+		order := &t.orders[heap[0]]
+		oldest := order.Oldest()
 		t.evicted.add(max(1, t.size(oldest)), time)
 		t.drop(oldest)
+		if order.Oldest() == nil {
+			heap[0] = heap[len(heap)-1]
+			heap = heap[:len(heap)-1]
+		}
+		t.sink(heap, 0)
+	}
+}
+
+// sink moves element i of a heap of correlations, the one with the group touched longest
+// ago at its top, down to its place.
+func (t *groupTable) sink(heap []uint32, i int) {
+	touched := func(i int) uint64 { return t.orders[heap[i]].Oldest().touched }
+	for {
+		first := i
+		for kid := 2*i + 1; kid <= 2*i+2 && kid < len(heap); kid++ {
+			if touched(kid) < touched(first) {
+				first = kid
+			}
+		}
+		if first == i {
+			return
+		}
+		heap[i], heap[first] = heap[first], heap[i]
+		i = first
 	}
 }
 

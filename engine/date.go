@@ -13,8 +13,8 @@ import (
 // date is a moment as it was written: in the zone that was given, UTC if none was.
 type date struct{ year, month, day, hour, minute int }
 
-// parseDate reads a date of RFC 3339, with T, or "2006-01-02 15:04:05" with or without
-// a fraction of a second, or "2006-01-02".
+// parseDate reads a date of RFC 3339, also with a blank for its T or without a zone, with
+// or without a fraction of a second, or "2006-01-02".
 func parseDate(v []byte) (d date, ok bool) {
 	if len(v) < 10 || v[4] != '-' || v[7] != '-' {
 		return d, false
@@ -55,10 +55,7 @@ func (d date) withTime(v []byte) (date, bool) {
 		}
 		zone = zone[1+n:]
 	}
-	if v[0] == ' ' {
-		return d, len(zone) == 0
-	}
-	return d, isZone(zone)
+	return d, len(zone) == 0 || isZone(zone)
 }
 
 // isZone reports whether v is Z or a difference to UTC.

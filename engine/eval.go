@@ -148,6 +148,7 @@ func (m *Matcher) Match(b *event.Batch) {
 	}
 	m.settleCorrelations(b)
 	m.judge.event, m.judge.process, m.latches.at = nil, nil, nil
+	m.logs.view.forget()
 	m.forget(b)
 	m.settle(b.Ended)
 }

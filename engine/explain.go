@@ -156,6 +156,14 @@ func (x *Explainer) Event() *event.Event { return x.m.judge.event }
 // Explain says why the signal with an index in the program fires on the event at
 // hand, or does not.
 func (x *Explainer) Explain(signal uint32, o ExplainOptions) *Trace {
+	t := x.explain(signal, o)
+	if t.Fires == True && x.m.p.signals[signal].silent {
+		t.Reason += "; it is not reported, correlations that refer to it count it"
+	}
+	return t
+}
+
+func (x *Explainer) explain(signal uint32, o ExplainOptions) *Trace {
 	if x.m.p.correlationOf(signal) != nil {
 		return x.explainCorrelation(signal, o)
 	}

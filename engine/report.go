@@ -73,12 +73,22 @@ func (p *Program) Report() Report {
 	for i := range x.columns {
 		r.Columns = append(r.Columns, x.columns[i].report(b))
 	}
+	r.Bytes += len(p.alone.tables.appendTo(nil))
 	ix := &index{p: p, triggers: make([][]trigger, len(p.terms)), partial: make([]bool, len(p.terms)), byTerm: make([]need, len(p.terms))}
 	for i := range p.terms {
 		ix.lookAt(uint32(i))
 	}
+	alone := newAloneIndex(p)
 	for i := range p.signals {
-		s := ix.report(uint32(i))
+		var s SignalReport
+		switch of := &p.signals[i]; {
+		case of.correlation != 0:
+			s = SignalReport{ID: p.definitions[i].ID, Name: p.definitions[i].Name, Remember: true, Work: 1}
+		case of.alone:
+			s = alone.report(ix, uint32(i))
+		default:
+			s = ix.report(uint32(i))
+		}
 		if slices.ContainsFunc(s.Kinds, func(k KindReport) bool { return len(k.Terms) == 0 }) {
 			r.Always++
 		}
@@ -137,6 +147,24 @@ func (ix *index) report(i uint32) SignalReport {
 		s.Kinds = append(s.Kinds, k)
 	}
 	s.Work = uint64(share*float64(work)) + 1
+	return s
+}
+
+// report describes alone signal i, whatever the kind of the event.
+func (ix *aloneIndex) report(text *index, i uint32) SignalReport {
+	p := ix.p
+	s := SignalReport{ID: p.definitions[i].ID, Name: p.definitions[i].Name}
+	n := ix.needs(p.signals[i].root, p.signals[i].group)
+	k := KindReport{Kind: "event of its logs", Share: n.price}
+	if n.state == needsOne {
+		for _, at := range n.terms {
+			k.Terms = append(k.Terms, p.terms[ix.plan.leaves[at].term].text)
+		}
+		slices.Sort(k.Terms)
+		k.Terms = slices.Compact(k.Terms)
+	}
+	s.Kinds = []KindReport{k}
+	s.Work = uint64(k.Share*float64(text.work(p.signals[i].root))) + 1
 	return s
 }
 

@@ -64,6 +64,8 @@ func naiveDate(v string) (time.Time, bool) {
 	forms := []struct{ form, layout string }{
 		{`^\d{4}-\d\d-\d\d$`, time.DateOnly},
 		{`^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?$`, "2006-01-02 15:04:05.999999999"},
+		{`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?$`, "2006-01-02T15:04:05.999999999"},
+		{`^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`, "2006-01-02 15:04:05.999999999Z07:00"},
 		{`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`, time.RFC3339Nano},
 	}
 	for _, f := range forms {

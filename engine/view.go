@@ -31,6 +31,7 @@ type viewValue struct {
 	folded bool
 	raw    []byte
 	lower  []byte // raw with ASCII letters in lower case, if folded
+	entry  *cachedValue
 	bytes  uint32 // 1 + the place of the bytes of lower in view.sets; 0: they are not known
 }
 
@@ -90,6 +91,24 @@ type byteSet [4]uint64
 
 func (s *byteSet) add(c byte) { s[c/64] |= 1 << (c % 64) }
 
+// bytesIn returns the bytes of v.
+func bytesIn(v []byte) byteSet {
+	var a, b, c, d byteSet // four, so that no byte waits for the one before it
+	for ; len(v) >= 4; v = v[4:] {
+		a.add(v[0])
+		b.add(v[1])
+		c.add(v[2])
+		d.add(v[3])
+	}
+	for _, one := range v {
+		a.add(one)
+	}
+	for i := range a {
+		a[i] |= b[i] | c[i] | d[i]
+	}
+	return a
+}
+
 // meets reports whether s and o have a byte in common.
 func (s *byteSet) meets(o *byteSet) bool {
 	return s[0]&o[0]|s[1]&o[1]|s[2]&o[2]|s[3]&o[3] != 0
@@ -99,11 +118,8 @@ func (s *byteSet) meets(o *byteSet) bool {
 func (v *view) bytes(i uint32) *byteSet {
 	lower, value := v.lower(i), &v.values[i]
 	if value.bytes == 0 {
-		v.sets = append(v.sets, byteSet{})
+		v.sets = append(v.sets, bytesIn(lower))
 		value.bytes = uint32(len(v.sets))
-		for _, c := range lower {
-			v.sets[len(v.sets)-1].add(c)
-		}
 	}
 	return &v.sets[value.bytes-1]
 }

@@ -232,6 +232,8 @@ func (r *Recorder) read(ctx context.Context) (failure error) {
 		case ctx.Err() != nil && errors.Is(err, ctx.Err()) && !closed:
 		case closed && readCtx.Err() != nil:
 			return failure
+		case closed && failure != nil && errors.Is(failure, err): // said once
+			return failure
 		case closed:
 			return errors.Join(failure, fmt.Errorf("read the source after its end: %w", err))
 		default:

@@ -159,9 +159,11 @@ func checkPrefix(v *Value) (hint string, err error) {
 	return "", nil
 }
 
+const hashHint = "a hash is written 'SHA256=…', or MD5, SHA1 or IMPHASH"
+
 // checkHash checks a value that is to equal a whole NAME=hex.
 func checkHash(v *Value) (hint string, err error) {
-	lengths := map[string]int{"md5": 32, "sha1": 40, "sha256": 64}
+	lengths := map[string]int{"md5": 32, "sha1": 40, "sha256": 64, "imphash": 32}
 	name, digits, named := strings.Cut(v.Text, "=")
 	if !named {
 		digits, name = v.Text, ""
@@ -173,12 +175,12 @@ func checkHash(v *Value) (hint string, err error) {
 				return "write " + quoteLiteral(strings.ToUpper(n)+"="+digits), fmt.Errorf("%s lacks the name of its hash", quote(v.Text))
 			}
 		}
-		return "a hash is written 'SHA256=…', or MD5 or SHA1", fmt.Errorf("%s is not a hash", quote(v.Text))
+		return hashHint, fmt.Errorf("%s is not a hash", quote(v.Text))
 	}
 	n, known := lengths[strings.ToLower(name)]
 	switch {
 	case !known:
-		return "a hash is written 'SHA256=…', or MD5 or SHA1", fmt.Errorf("unknown hash %s in %s", quote(name), quote(v.Text))
+		return hashHint, fmt.Errorf("unknown hash %s in %s", quote(name), quote(v.Text))
 	case len(digits) != n || !isHex:
 		return fmt.Sprintf("%s has %d hex digits", strings.ToUpper(name), n), fmt.Errorf("%s is not a hash", quote(v.Text))
 	}

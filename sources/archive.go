@@ -16,17 +16,41 @@ import (
 	"slices"
 	"strings"
 
+	"seismo/internal/display"
 	"seismo/internal/event"
 )
 
 // maxMembers bounds the members of an archive.
 const maxMembers = 10_000
 
+// maxDirectory bounds the bytes that are read to find them: for 10,000 members 800 each.
+const maxDirectory = 8 << 20
+
+var errDirectory = fmt.Errorf("its directory is longer than %d MiB", maxDirectory>>20)
+
 // encrypted is the bit of a member's flags that says so (APPNOTE 6.3, 4.4.4).
 const encrypted = 1
 
 // packedEndings are how the names of what is packed itself end.
 var packedEndings = []string{".zip", ".gz", ".tgz", ".tar", ".7z", ".rar", ".bz2", ".xz", ".zst"}
+
+// frugal reads a file, but before it is open no more than is left: package zip keeps
+// some 300 bytes of each member, however many there are.
+type frugal struct {
+	file io.ReaderAt
+	left int64
+	open bool
+}
+
+// ReadAt implements io.ReaderAt.
+func (f *frugal) ReadAt(p []byte, off int64) (int, error) {
+	if !f.open {
+		if f.left -= int64(len(p)); f.left < 0 {
+			return 0, errDirectory
+		}
+	}
+	return f.file.ReadAt(p, off)
+}
 
 // archive is a source of all files of a zip archive, in the order of its directory.
 // The input of their events is called ARCHIVE!MEMBER.
@@ -40,12 +64,15 @@ type archive struct {
 	bounds  expansion
 	n       int64             // bytes unpacked so far
 	sum     event.SourceStats // of the members before
+	found   string            // format of the latest member, see FormatOf
 	closed  bool
 }
 
 // openArchive returns the source of the archive in file, which it takes over.
 func openArchive(file *os.File, size int64, f format, o Options, bounds expansion) (*archive, error) {
-	z, err := zip.NewReader(file, size)
+	in := &frugal{file: file, left: maxDirectory}
+	z, err := zip.NewReader(in, size)
+	in.open = true
 	if err != nil && !errors.Is(err, zip.ErrInsecurePath) { // nothing is written anywhere
 		return nil, fmt.Errorf("open %s: zip archive: %w", o.Name, err)
 	}
@@ -81,6 +108,7 @@ func (a *archive) Read(ctx context.Context, b *event.Batch) error {
 			}
 		}
 		err := a.at.Read(ctx, b)
+		a.found = FormatOf(a.at)
 		if !errors.Is(err, io.EOF) {
 			return err
 		}
@@ -98,8 +126,11 @@ func (a *archive) next() error {
 	m := a.members[0]
 	a.members = a.members[1:]
 	o := a.o
-	o.Name = a.o.Name + "!" + m.Name
+	o.Name = a.o.Name + "!" + display.Text(m.Name) // in one line, also within errors
 	r, err := m.Open()
+	if errors.Is(err, io.EOF) { // the place of its head is beyond the end: not the end of the archive
+		err = io.ErrUnexpectedEOF
+	}
 	if err != nil {
 		return fmt.Errorf("open %s: %w", o.Name, err)
 	}

@@ -33,7 +33,8 @@ type Source interface {
 
 // Options say how an input is read.
 type Options struct {
-	// Format is that of a path given without one; empty if none is given.
+	// Format is that of a path given without one. If it is empty too, the first bytes
+	// tell it: JSON, else an audit log.
 	Format string
 	// Name of the input for messages and for the input of matches; empty for
 	// the path, "-" for standard input.
@@ -88,32 +89,32 @@ func Formats() []Format {
 	return out
 }
 
-// Open opens what spec names: FORMAT:PATH, or a path alone where o.Format says
-// the format. The path "-" is standard input, which Close leaves open. An error
+// Open opens what spec names: FORMAT:PATH, or a path alone, of the format that
+// o.Format says. The path "-" is standard input, which Close leaves open. An error
 // about the format wraps [ErrFormat] and names those that are known; others wrap
-// what the operating system said.
+// what the operating system said. Where no format is given, it is found with the first
+// Read, which returns an error that wraps [ErrEVTX] for what can not be read yet.
 //
 // A gzip stream or a zip archive, which the first bytes tell, is unpacked on the way,
-// whatever it is called; all files of an archive are of the format given. What unpacks
+// whatever it is called; all files of an archive are of the format given, or of each
+// it is found. What unpacks
 // to more than 4 GiB, or beyond 64 MiB to more than 200 times its size, is given up
 // there with an error that wraps [ErrExpansion].
 func Open(spec string, o Options) (Source, error) {
 	name, path, known := cutSpec(spec)
-	f, _ := find(name)
 	if !known {
-		if o.Format == "" {
-			return nil, fmt.Errorf("open %q: no format given (write %s): %w", spec, examples(spec), ErrFormat)
-		}
-		if f, known = find(o.Format); !known {
-			return nil, unknown(o.Format)
-		}
+		name = o.Format
+	}
+	f, known := find(name)
+	if !known {
+		return nil, unknown(name)
 	}
 	if err := f.check(o); err != nil {
 		return nil, err
 	}
 	switch path {
 	case "":
-		return nil, fmt.Errorf("open %q: no file given (write %s:FILE, or %s:- for standard input)", spec, f.name, f.name)
+		return nil, fmt.Errorf("open %q: no file given (write %sFILE, or %s- for standard input)", spec, spec, spec)
 	case "-":
 		in := o.Stdin
 		if in == nil {
@@ -162,7 +163,7 @@ func openFile(f format, path string, o Options) (Source, error) {
 // cutSpec cuts FORMAT:PATH; known says that a format stands before the path.
 func cutSpec(spec string) (name, path string, known bool) {
 	name, path, colon := strings.Cut(spec, ":")
-	if _, known := find(name); !colon || !known {
+	if _, known := find(name); !colon || !known || name == "" {
 		return "", spec, false
 	}
 	return name, path, true
@@ -182,8 +183,8 @@ func (f format) check(o Options) error {
 	return nil
 }
 
-// Decode returns a source that reads r, which is of the format called name, to
-// its end; a gzip stream is unpacked as by [Open]. Close closes r if it is an io.Closer.
+// Decode returns a source that reads r, which is of the format called name, or, if it
+// is empty, of the one that the first bytes tell, to its end; a gzip stream is unpacked as by [Open]. Close closes r if it is an io.Closer.
 func Decode(name string, r io.Reader, o Options) (Source, error) {
 	f, ok := find(name)
 	if !ok {
@@ -202,7 +203,11 @@ func TakesLogsource(name string) bool {
 	return ok && f.logs
 }
 
+// find returns the format called name; an empty name stands for [detect].
 func find(name string) (format, bool) {
+	if name == "" {
+		return detect, true
+	}
 	for _, f := range formats {
 		if f.name == name || slices.Contains(f.aliases, name) {
 			return f, true
@@ -221,12 +226,4 @@ func names() string {
 		all = append(all, f.name)
 	}
 	return strings.Join(all, ", ")
-}
-
-func examples(path string) string {
-	var all []string
-	for _, f := range formats {
-		all = append(all, f.name+":"+path)
-	}
-	return strings.Join(all, " or ")
 }

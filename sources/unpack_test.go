@@ -7,12 +7,14 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -55,6 +57,24 @@ func zipped(tb testing.TB, members ...string) []byte {
 	return b.Bytes()
 }
 
+// misplaced returns the archive with all its members placed beyond the end of the file.
+func misplaced(tb testing.TB, archive []byte) []byte {
+	tb.Helper()
+	archive, at := bytes.Clone(archive), 0
+	for {
+		next := bytes.Index(archive[at:], []byte("PK\x01\x02")) // an entry of the directory
+		if next < 0 {
+			break
+		}
+		at += next + 42 // APPNOTE 6.3, 4.3.12: the offset of the local header
+		binary.LittleEndian.PutUint32(archive[at:], 1<<31-1)
+	}
+	if at == 0 {
+		tb.Fatal("the archive has no directory")
+	}
+	return archive
+}
+
 // drain reads s to its end and returns input:ordinal of its events.
 func drain(s Source) (events []string, err error) {
 	b := event.NewBatch(10)
@@ -95,6 +115,10 @@ func TestPacked(t *testing.T) {
 		{"zip of audit records", "audit", zipped(t, "audit.log", record), "f!audit.log:1", ""},
 		{"zip without members", "json", zipped(t), "", ""},
 		{"zip, cut off", "json", archive[:len(archive)-30], "", "open f: zip archive: "},
+		{"zip, a member beyond the end", "json", misplaced(t, archive), "", "open f!x/b.jsonl: unexpected EOF"},
+		{"zip, a name of several lines", "json", zipped(t, "a\n\x1b.json", two), `f!a\n\x1b.json:1 f!a\n\x1b.json:2`, ""},
+		{"zip of too long names", "json", zipped(t, slices.Repeat([]string{strings.Repeat("n", 60_000), ""}, 200)...), "",
+			"open f: zip archive: its directory is longer than 8 MiB"},
 		{"zip in zip by its name", "json", zipped(t, "a.json", two, "b.ZIP", "x"), "", `open f: member "b.ZIP" is packed itself: unpack the archive first`},
 		{"zip in zip by its bytes", "json", zipped(t, "a.json", two, "b.json", string(archive)), "f!a.json:1 f!a.json:2", "open f!b.json: it is packed itself (zip)"},
 		{"gzip in zip by its bytes", "json", zipped(t, "b.json", string(whole)), "", "open f!b.json: it is packed itself (gzip)"},

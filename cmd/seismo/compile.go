@@ -85,7 +85,7 @@ func compile(cmd *cobra.Command, f compileFlags, args []string) error {
 	}
 	in, made, err := f.choose(cmd, args)
 	if err != nil {
-		return err
+		return f.wrong(cmd, in, err)
 	}
 	if f.dump != "" {
 		if err := f.dumpOnly(cmd, in.Definitions, made); err != nil || f.output == "" {
@@ -120,6 +120,19 @@ func compile(cmd *cobra.Command, f compileFlags, args []string) error {
 		return err
 	}
 	return errFindings
+}
+
+// wrong returns err. If it is about some of the definitions only, it says beside it how
+// the others are compiled: of a collection of thousands there is always one that is wrong.
+func (f *compileFlags) wrong(cmd *cobra.Command, in signals.Input, err error) error {
+	var found signals.Diagnostics
+	if !errors.As(err, &found) || len(in.Definitions) == 0 || f.keepGoing || f.report {
+		return err
+	}
+	found.Write(cmd.ErrOrStderr(), "seismo")
+	fmt.Fprintf(cmd.ErrOrStderr(), "seismo: no file is written; --keep-going compiles the %s that nothing is wrong in\n",
+		count(len(in.Definitions), "definition"))
+	return &failure{code: exitBroken}
 }
 
 // compiled is what became of the definitions that are not in the program.
@@ -159,6 +172,9 @@ func (f *compileFlags) choose(cmd *cobra.Command, paths []string) (signals.Input
 		return in, made, made.refused
 	case made.byStatus+made.byLevel > 0:
 		return in, made, fail(exitBroken, "all definitions in %v were left out: %s", paths, made.leftOut())
+	}
+	if len(in.Filters) > 0 {
+		return in, made, fail(exitBroken, "only filters in %s: the rules that they are joined to are named beside them", strings.Join(paths, ", "))
 	}
 	return in, made, fail(exitBroken, "no definition in %v: a definition is a .yml, .yaml or signals.json file (docs/signals.md)", paths)
 }

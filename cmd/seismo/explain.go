@@ -142,7 +142,7 @@ func findSignal(p *engine.Program, what, from string) (uint32, error) {
 		switch {
 		case strings.EqualFold(d.ID, what):
 			return uint32(i), nil
-		case strings.EqualFold(d.Name, what):
+		case strings.EqualFold(d.Name, what), d.RuleName != "" && d.RuleName == what:
 			named = append(named, uint32(i))
 		case len(what) >= 4 && len(what) <= len(d.ID) && strings.EqualFold(d.ID[:len(what)], what):
 			begun = append(begun, uint32(i))

@@ -30,6 +30,7 @@ func (a *answer) writeText(to io.Writer) error {
 	case a.f.id != 0:
 		fmt.Fprintf(w, "event   %d  %s\n", a.f.id, a.lines[a.f.id])
 		fmt.Fprintf(w, "fired   %d of %s\n", len(a.traces), count(a.f.program.Signals(), "signal"))
+		a.unknownText(w)
 	case a.fired > 0:
 		fmt.Fprintf(w, "fired on %d of %s; the first:\n\n", a.fired, count(a.events, "event"))
 	default:
@@ -76,13 +77,27 @@ func (a *answer) nearText(w io.Writer, near []engine.NearMiss) {
 		if a.f.id == 0 {
 			fmt.Fprintf(w, "%3d  %s  event %d  %s\n", i+1, met, n.Event, a.lines[n.Event])
 		} else {
-			fmt.Fprintf(w, "%3d  %s  %s  %s\n", i+1, met, display.Text(a.definition(n.Signal).Name), display.Text(n.Trace.Reason))
+			fmt.Fprintf(w, "%3d  %s  %s  %s\n", i+1, met, display.Text(a.definition(n.Signal).Name), shortened(n.Trace.Reason))
 		}
 	}
 	if a.f.id == 0 || len(a.traces) == 0 {
 		fmt.Fprintf(w, "\nthe first of them:\n\n")
 		a.trace(w, near[0].Trace)
 	}
+}
+
+// maxReason bounds the characters of a reason where many stand below each other.
+const maxReason = 200
+
+// shortened returns the beginning of a reason, safe to show.
+func shortened(reason string) string {
+	n := 0
+	for i := range reason {
+		if n++; n > maxReason {
+			return display.Text(reason[:i]) + "…"
+		}
+	}
+	return display.Text(reason)
 }
 
 func (a *answer) definition(i uint32) *signals.Definition { return &a.f.program.Definitions()[i] }
@@ -128,6 +143,17 @@ func (a *answer) storedText(w io.Writer, d *signals.Definition, t *engine.Trace)
 				when = fmt.Sprintf(", event %d at %s", p.Event, clockOf(p.Time))
 			}
 			fmt.Fprintf(w, "          %s%s%s\n", display.Text(p.Text), seen, when)
+		}
+	}
+}
+
+// unknownText names the signals that fired when the event was recorded and are not
+// among those at hand: they may be right there, of another set.
+func (a *answer) unknownText(w io.Writer) {
+	for _, m := range a.stored {
+		same := func(d signals.Definition) bool { return strings.EqualFold(d.ID, m.Signal) }
+		if !slices.ContainsFunc(a.f.program.Definitions(), same) {
+			fmt.Fprintf(w, "stored  %s fired when the event was recorded; it is not among these signals (--signals names others)\n", quoted(m.Name))
 		}
 	}
 }

@@ -105,7 +105,8 @@ func replay(cmd *cobra.Command, f replayFlags, files []string) (err error) {
 		sinks[0] = forward.New(forward.Options{W: out, Definitions: program.Definitions(), TypeName: audit.TypeName, Events: f.events})
 	}
 	var lost lossSum
-	sinks = append(sinks, &lost)
+	var far progress
+	sinks = append(sinks, &lost, &far)
 	ids := &event.IDs{}
 	if err := f.check(files); err != nil { // before anything is made or printed
 		return err
@@ -124,8 +125,10 @@ func replay(cmd *cobra.Command, f replayFlags, files []string) (err error) {
 	var total recorder.Stats
 	did := make([]engine.SignalStatistics, program.Signals())
 	for _, file := range files {
+		stop := far.show(cmd.OutOrStdout(), cmd.ErrOrStderr(), file)
 		stats, err := runLog(ctx, logRun{name: file, format: f.format, logsource: f.logs, stdin: cmd.InOrStdin(), allOwn: f.asJSON && f.events,
 			program: program, matcher: engine.MatcherOptions{DisableSignalsTrie: f.plain}, did: did, ids: ids, sinks: sinks})
+		stop()
 		if err != nil {
 			return err
 		}

@@ -65,7 +65,9 @@ func writeReport(out io.Writer, r compileReport) error {
 	for _, name := range r.Sliced {
 		fmt.Fprintf(out, "the dictionary of %s is too large for a trie: a sorted slice took its place\n", display.Text(name))
 	}
-	title("LITERALS, by field and comparison")
+	if len(r.Columns) > 0 {
+		title("LITERALS, by field and comparison")
+	}
 	for _, c := range r.Columns {
 		var parts []string
 		for _, how := range slices.Sorted(maps.Keys(c.Literals)) {
@@ -117,7 +119,7 @@ func writeSignals(out io.Writer, each []engine.SignalReport) {
 			if len(k.Terms) > 0 {
 				waits = "waits for " + strings.Join(k.Terms, " or ")
 			}
-			fmt.Fprintf(out, "          %s: %s\n", k.Kind, display.Text(waits))
+			fmt.Fprintf(out, "          %s: %s\n", k.Kind, shortened(waits))
 		}
 	}
 }

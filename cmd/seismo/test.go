@@ -110,7 +110,27 @@ type tester struct {
 	logsource *event.Logsource // of logs whose format takes one; nil: none is given
 }
 
+// logsourceOf returns the logs that the records of c belong to which name none: those
+// that the fixture says, else those that were given.
+func (t *tester) logsourceOf(c *fixtures.Case) (*event.Logsource, error) {
+	if c.Logsource == "" {
+		if !sources.TakesLogsource(c.Format) { // other fixtures of the folder may be of another
+			return nil, nil
+		}
+		return t.logsource, nil
+	}
+	logs, err := sources.ParseLogsource([]string{c.Logsource})
+	if err != nil {
+		return nil, fail(exitUsage, "%s: %v", path.Join(c.Dir, "fixture.yml"), err)
+	}
+	return logs, nil
+}
+
 func (t *tester) run(c *fixtures.Case) error {
+	logs, err := t.logsourceOf(c)
+	if err != nil {
+		return err
+	}
 	out := t.cmd.OutOrStdout()
 	for i := range c.Files {
 		f := &c.Files[i]
@@ -119,10 +139,6 @@ func (t *tester) run(c *fixtures.Case) error {
 		sinks := []recorder.Sink{count}
 		if t.verbose && !t.asJSON {
 			sinks = append(sinks, &forward.Text{W: out, Definitions: t.program.Definitions()})
-		}
-		var logs *event.Logsource
-		if sources.TakesLogsource(c.Format) { // other fixtures of the folder may be of another
-			logs = t.logsource
 		}
 		stats, err := runLog(t.cmd.Context(), logRun{name: name, format: c.Format, logsource: logs, data: bytes.NewReader(f.Data), program: t.program,
 			ids: &event.IDs{}, sinks: sinks})

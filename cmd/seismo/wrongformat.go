@@ -26,7 +26,9 @@ func wrongFormat(spec, format string, lines uint64) error {
 			head := make([]byte, 4096)
 			n, _ := io.ReadFull(file, head)
 			file.Close()
-			next = nextFormat(head[:n], next)
+			if of := nextFormat(head[:n], next); !strings.HasSuffix(of, "--format "+format) { // it is of that format, and damaged
+				next = of
+			}
 		}
 	}
 	return fail(exitBroken, "%s: none of %d lines is a record of format %s; %s", spec, lines, format, next)

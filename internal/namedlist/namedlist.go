@@ -135,7 +135,7 @@ func HasHash[T ascii.Text](l *List, v T, cased bool) bool {
 	if Has(l, v, cased) {
 		return true
 	}
-	for i := range min(len(v), len("SHA256")+1) {
+	for i := range min(len(v), len("IMPHASH")+1) {
 		if v[i] == '=' {
 			return len(v)-i-1 == hashDigits(v[:i]) && Has(l, v[i+1:], cased)
 		}
@@ -147,7 +147,7 @@ func HasHash[T ascii.Text](l *List, v T, cased bool) bool {
 // not known.
 func hashDigits[T ascii.Text](name T) int {
 	switch {
-	case ascii.Equal(name, "md5"):
+	case ascii.Equal(name, "md5"), ascii.Equal(name, "imphash"):
 		return 32
 	case ascii.Equal(name, "sha1"):
 		return 40

@@ -243,3 +243,22 @@ func BenchmarkListHas(b *testing.B) {
 		n++
 	}
 }
+
+// A list of bare hex digits holds a hash under the name whose length they have.
+func TestHasHashByName(t *testing.T) {
+	l, err := Read("hashes", strings.NewReader("51dc8b92ef1620527201e5276e21bca7\nSHA1=da39a3ee5e6b4b0d3255bfef95601890afd80709\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for value, want := range map[string]bool{
+		"MD5=51DC8B92EF1620527201E5276E21BCA7":          true,
+		"IMPHASH=51DC8B92EF1620527201E5276E21BCA7":      true,
+		"SHA1=51DC8B92EF1620527201E5276E21BCA7":         false,
+		"OTHER=51DC8B92EF1620527201E5276E21BCA7":        false,
+		"SHA1=DA39A3EE5E6B4B0D3255BFEF95601890AFD80709": true,
+	} {
+		if got := HasHash(l, value, false); got != want {
+			t.Errorf("HasHash(%s) = %v, want %v", value, got, want)
+		}
+	}
+}

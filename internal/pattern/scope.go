@@ -41,6 +41,7 @@ type folder struct {
 var (
 	flagGroup  = regexp.MustCompile(`^\(\?([imsU]*)(-[imsU]*)?([:)])`)
 	namedGroup = regexp.MustCompile(`^\(\?P?<\w+>`)
+	repetition = regexp.MustCompile(`^(?:[*+?]|\{[0-9]+(?:,[0-9]*)?\})`)
 	codeEscape = regexp.MustCompile(`^\\(?:x[0-9A-Fa-f]{2}|x\{[0-9A-Fa-f]+\}|[0-7]{1,3})`)
 )
 
@@ -95,6 +96,11 @@ func (f *folder) group(rest string) *Error {
 		f.outer = append(f.outer, f.fold)
 		f.out.WriteString("(?" + kept + ":")
 	} else if kept == "" {
+		// Package regexp passes over such a group: what repeats would repeat what stands
+		// before it.
+		if repetition.MatchString(rest[len(m[0]):]) {
+			return refuse(f.off+len(m[0]), "write it behind what is repeated", "a repetition behind %s", m[0])
+		}
 		f.out.WriteString("(?:)")
 	} else {
 		f.out.WriteString("(?" + kept + ")")

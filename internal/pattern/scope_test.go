@@ -32,7 +32,7 @@ func TestFoldScopes(t *testing.T) {
 			t.Errorf("FoldScopes(%s) = %s, %v; want %s", tt.text, got, err, tt.want)
 		}
 	}
-	for _, text := range []string{"(?i)a(?=b)", `(?i:a)\1`, "", strings.Repeat("a", 5000)} {
+	for _, text := range []string{"(?i)a(?=b)", `(?i:a)\1`, "a(?i)*b", "a(?i){2}b", "", strings.Repeat("a", 5000)} {
 		if got, err := pattern.FoldScopes(text); !errors.Is(err, pattern.ErrPattern) {
 			t.Errorf("FoldScopes(%.20s) = %.20s, %v; want it refused", text, got, err)
 		}
@@ -45,6 +45,8 @@ func FuzzFoldScopes(f *testing.F) {
 	f.Add("a(?i:b[c-e]|(?-i:f))+(?i)g", "abEfG")
 	f.Add(`^(?i)\x6b\Qs.\E[^x]$`, "Ks.y")
 	f.Add("(?P<n>(?i)a)b(?U:c+)", "Ab")
+	f.Add("0(?)*00", "00")
+	f.Add("(?i){x}(?i){,2}", "{X}{,2}")
 	f.Fuzz(func(t *testing.T, text, value string) {
 		if len(text) > 60 || len(value) > 60 {
 			return

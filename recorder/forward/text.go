@@ -8,7 +8,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"time"
 
@@ -89,17 +88,26 @@ func (t *Text) match(e *event.Event, tag *event.Tag) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s MATCH %s %s\n    %s\n", clock(e.Time), strings.ToUpper(severity), display.Text(name), Line(e))
 	for i := range tag.Proof {
-		p := &tag.Proof[i]
-		seen := ": absent"
-		switch {
-		case p.Computed():
-			seen = ""
-		case !p.Absent:
-			seen = ": " + strconv.Quote(p.Value)
-		}
-		fmt.Fprintf(&b, "    because %s%s\n", display.Text(p.Text), seen)
+		b.WriteString("    because " + because(&tag.Proof[i]) + "\n")
 	}
 	return b.String()
+}
+
+// because says of one item of a proof which term was met by which value. Of a term that
+// is cut, since rules have lists of hundreds of values, the one that was met is said.
+func because(p *event.ProofItem) string {
+	term := cut(p.Text)
+	switch {
+	case p.Computed():
+		return term
+	case p.Absent:
+		return term + ": absent"
+	}
+	said := term + `: "` + display.Text(p.Value) + `"`
+	if p.Literal != "" && term != display.Text(p.Text) {
+		said += `, meets "` + display.Text(p.Literal) + `"`
+	}
+	return said
 }
 
 func clock(ns int64) string { return time.Unix(0, ns).UTC().Format("2006-01-02 15:04:05.000") }

@@ -222,7 +222,7 @@ func (d *detector) named(s *search, n *yaml.Node) *signals.Expr {
 func (d *detector) unknown(n *yaml.Node, name string) {
 	var names, lower []string
 	for i := range d.searches {
-		names = append(names, d.searches[i].name)
+		names = append(names, fmt.Sprintf("%.60s", d.searches[i].name))
 		lower = append(lower, strings.ToLower(d.searches[i].name))
 	}
 	meant := ""

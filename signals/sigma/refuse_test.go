@@ -214,6 +214,12 @@ func TestBounds(t *testing.T) {
 	many.WriteString("condition: s" + strings.Repeat(" or s", 60) + "\n")
 	checkRefused(t, many.String(), "203:12: more than 20000 terms in a rule, counted as often as the condition names them", "")
 
+	long := strings.Repeat("n", 100_000)
+	checkRefused(t, "? "+long+"\n: {A: x}\ncondition: s", `3:12: the condition names "s", which the detection does not have`, "the detection has "+long[:60])
+	if _, found := readDetection(t, "? "+long+"\n: {A: x}\ncondition: s"); len(found) != 1 || len(found[0].hint) > 100 {
+		t.Errorf("findings %.300v, want one with a short hint", found)
+	}
+
 	bad := "s: {'F|cidr': [" + strings.TrimSuffix(strings.Repeat("x, ", 500), ", ") + "]}\ncondition: s"
 	if _, found := readDetection(t, bad); len(found) != maxReports {
 		t.Errorf("%d findings, want %d", len(found), maxReports)

@@ -132,6 +132,9 @@ func (c *class) target(f *field) target {
 // true for a hash, which is for fillHashes.
 func (d *decoder) fill(e *event.Event, to target, v []byte) bool {
 	n, f := &d.naming, to.field
+	if string(v) == "-" { // what Windows and Sysmon write where there is nothing
+		return false
+	}
 	switch to.scope {
 	case event.ScopeParent, event.ScopeAncestor:
 		switch f {

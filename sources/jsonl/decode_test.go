@@ -124,6 +124,8 @@ func TestRegistryFields(t *testing.T) {
 				`network.destination_address=10.0.0.2 network.destination_port=443 network.initiated=false`},
 		{"values that do not fit", sysmon(3, `"SourceIp":"-","SourcePort":"x","DestinationIp":"host","DestinationPort":"0x1bb"`),
 			`network.direction=outbound network.port=443 network.destination_port=443 network.initiated=true`},
+		{"a dash for nothing", sysmon(1, `"Image":"C:\\p.exe","Company":"-","Hashes":"-","ParentUser":"-","LogonGuid":"-"`),
+			`process.path=C:\p.exe process.name=p.exe`},
 		{"a registry value", sysmon(13, `"TargetObject":"HKLM\\Run\\x","Details":"y","EventType":"SetValue"`),
 			`registry.key_path=HKLM\Run\x registry.value_name=x registry.value_data=y`},
 		{"hashes", sysmon(7, `"ImageLoaded":"C:\\x.dll","Hashes":"SHA1=0123456789ABCDEF0123456789ABCDEF01234567,MD5=?,IMPHASH=0123456789abcdef0123456789abcdef"`),

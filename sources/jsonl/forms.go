@@ -34,6 +34,9 @@ func (g *gatherer) gather(in []byte) error {
 		return err
 	}
 	g.gatherForm()
+	if g.logsource > 0 && !g.shortLogsource() {
+		return fmt.Errorf("its logsource takes more than %d bytes: %w", maxLogsource, ErrMalformed)
+	}
 	if g.over() {
 		return fmt.Errorf("the names and values of its fields take more than %d bytes: %w", maxSize, ErrMalformed)
 	}
@@ -69,6 +72,7 @@ func (g *gatherer) gatherForm() {
 	}
 	if system > 0 {
 		g.windowsEvent(root, ev, system)
+		g.completeNewProcess()
 		return
 	}
 	g.ecs = g.ecs || g.looksElastic()
@@ -77,6 +81,7 @@ func (g *gatherer) gatherForm() {
 		g.completeECS()
 	}
 	g.completeWindows()
+	g.completeNewProcess()
 }
 
 // children goes over the indices of the members or elements of node i. Of members
@@ -202,6 +207,24 @@ func (g *gatherer) completeWindows() {
 	g.alias("Provider_Name", "SourceName", "ProviderName")
 	g.alias("Execution_ProcessID", "ExecutionProcessID")
 	g.alias("EventRecordID", "RecordNumber", "RecordId")
+	if string(g.get("Channel")) == "Windows PowerShell" {
+		// Its data have no names: collectors that flatten records keep the text alone.
+		g.alias("Data", "Message")
+	}
+}
+
+// completeNewProcess gives record 4688 of the Security log, the start of a process, the
+// names that rules for process_creation are written with, as Sigma's specification maps
+// them ("field usage"); without them a rule's filters would not hold on it. ProcessId is
+// left alone: there it is the parent's.
+func (g *gatherer) completeNewProcess() {
+	if string(g.get("EventID")) != "4688" || g.get("NewProcessName") == nil {
+		return
+	}
+	g.alias("Image", "NewProcessName")
+	g.alias("ParentImage", "ParentProcessName")
+	g.alias("User", "SubjectUserName")
+	g.alias("IntegrityLevel", "MandatoryLabel")
 }
 
 // alias gives name the first value of the first of others that has one, if it has

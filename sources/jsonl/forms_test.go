@@ -117,6 +117,15 @@ func TestForms(t *testing.T) {
 			"record record of windows//security at ", []string{"EventID=1", "Channel=Security", "Task=5", "Task=x"}},
 		{"nested, with logs of its own", `{"Event":{"System":{"EventID":1,"Channel":"Security"},"EventData":{}},"logsource":{"product":"windows","service":"x"}}`,
 			"record record of windows//x at ", []string{"EventID=1", "Channel=Security"}},
+		{"nested, the start of a process in the Security log", `{"Event":{"System":{"EventID":4688,"Channel":"Security","Computer":"pc"},"EventData":{"NewProcessName":"C:\\a.exe",` +
+			`"ProcessId":"0x14","ParentProcessName":"C:\\b.exe","SubjectUserName":"u","MandatoryLabel":"S-1-16-8192"}}}`,
+			"process create of windows/process_creation/security at pc", []string{"EventID=4688", "Channel=Security", "Computer=pc", `NewProcessName=C:\a.exe`,
+				"ProcessId=0x14", `ParentProcessName=C:\b.exe`, "SubjectUserName=u", "MandatoryLabel=S-1-16-8192",
+				`Image=C:\a.exe`, `ParentImage=C:\b.exe`, "User=u", "IntegrityLevel=S-1-16-8192"}},
+		{"flat, the start of a process in the Security log with a name of Sigma", `{"EventID":4688,"Channel":"Security","NewProcessName":"C:\\a.exe","Image":"C:\\c.exe"}`,
+			"process create of windows/process_creation/security at ", []string{"EventID=4688", "Channel=Security", `NewProcessName=C:\a.exe`, `Image=C:\c.exe`}},
+		{"another record with such names", `{"EventID":4689,"Channel":"Security","NewProcessName":"C:\\a.exe","SubjectUserName":"u"}`,
+			"process end of windows//security at ", []string{"EventID=4689", "Channel=Security", `NewProcessName=C:\a.exe`, "SubjectUserName=u"}},
 
 		{"Winlogbeat, nested", `{"winlog":{"channel":"Security","event_id":"4688","computer_name":"pc","provider_name":"Microsoft-Windows-Security-Auditing","event_data":{"NewProcessName":"C:\\a.exe"}},` +
 			`"event":{"code":"4688"},"message":"m","process":{"executable":"C:\\b.exe"}}`,
@@ -135,6 +144,8 @@ func TestForms(t *testing.T) {
 				"DestinationIp=10.0.0.1", "DestinationPort=443", "Initiated=true"}},
 		{"Winlogbeat, exported by Elasticsearch", `{"_index":"i","_source":{"winlog":{"channel":"Security","event_id":1,"event_data":{"a":"b"}},"logsource":{"product":"p"}}}`,
 			"record record of p// at ", []string{"Channel=Security", "EventID=1", "a=b"}},
+		{"OTRF, data without names", `{"Channel":"Windows PowerShell","Hostname":"ws","EventID":800,"Message":"m"}`,
+			"record record of windows/ps_classic_script/powershell-classic at ws", []string{"Channel=Windows PowerShell", "Hostname=ws", "EventID=800", "Message=m", "Computer=ws", "Data=m"}},
 		{"OTRF", `{"SourceName":"Microsoft-Windows-Sysmon","Channel":"Microsoft-Windows-Sysmon/Operational","Hostname":"ws","EventID":12,"EventType":"DeleteValue","TargetObject":"HKLM\\a","tags":["x","y"]}`,
 			"registry delete_value of windows/registry_event+registry_delete/sysmon at ws", []string{"SourceName=Microsoft-Windows-Sysmon", "Channel=Microsoft-Windows-Sysmon/Operational",
 				"Hostname=ws", "EventID=12", "EventType=DeleteValue", `TargetObject=HKLM\a`, "tags=x", "tags=y", "Computer=ws", "Provider_Name=Microsoft-Windows-Sysmon"}},

@@ -21,6 +21,10 @@ const maxRemembered = 512
 // maxKey bounds the bytes of what is remembered of one.
 const maxKey = 1024
 
+// maxLogsource bounds the bytes of the keys and words of an object's logsource: whoever
+// judges the event may keep the logs for as long as they live.
+const maxLogsource = 1024
+
 // class is what the logs of an event say it is.
 type class struct {
 	logs     *event.Logsource
@@ -135,6 +139,15 @@ func (s *sorter) share(ls event.Logsource) *event.Logsource {
 // hasChannel reports whether the event says of which log of Windows, or of Sysmon, it is.
 func (g *gatherer) hasChannel() bool {
 	return g.windows || g.get("Channel") != nil || g.get("Provider_Name") != nil && g.get("EventID") != nil
+}
+
+// shortLogsource reports whether the logsource of the object is within its bound.
+func (g *gatherer) shortLogsource() bool {
+	size := 0
+	for i := g.logsource; i < int(g.nodes[g.logsource].next); i++ {
+		size += len(g.nodes[i].key) + len(g.nodes[i].val)
+	}
+	return size <= maxLogsource
 }
 
 // named returns the logs that the object names: product, category and service, each

@@ -45,7 +45,7 @@ type StreamOptions struct {
 // Stream is a source that reads events as JSON. One goroutine uses it.
 //
 // What is no object, and what is beyond the limits (1 MiB, nested 32 deep, 2,000
-// fields), is counted as malformed and skipped up to the next line; blank lines are
+// fields, 1 KiB of logsource), is counted as malformed and skipped up to the next line; blank lines are
 // passed over. A batch holds events of one platform: where the next object is of
 // another, Read returns what it has. An object without a time has that of the one
 // before; before any it is 1970.

@@ -211,6 +211,26 @@ func TestExpansionOfNames(t *testing.T) {
 	}
 }
 
+// Logs are kept as long as somebody judges by them: one object names few of them.
+func TestLogsourceIsBounded(t *testing.T) {
+	const frame = `{"logsource":{"category":["%s"]}}`
+	for name, words := range map[string]string{
+		"one word":   strings.Repeat("c", maxLogsource),
+		"many words": strings.Repeat(`c","`, maxLogsource),
+	} {
+		var losses []event.Loss
+		events := 0
+		in := fmt.Sprintf(frame+"\n"+frame+"\n", words, strings.Repeat("c", maxLogsource-len("logsource")-len("category")))
+		read(t, strings.NewReader(in), StreamOptions{}, func(b *event.Batch) {
+			events += b.Len()
+			losses = append(losses, b.Losses...)
+		})
+		if events != 1 || len(losses) != 1 || !strings.Contains(losses[0].Detail, "its logsource takes more than 1024 bytes") {
+			t.Errorf("%s: %d events and losses %+v", name, events, losses)
+		}
+	}
+}
+
 // Whatever the input, the ledgers hold, and each event has one platform and its logs.
 func FuzzStream(f *testing.F) {
 	for _, seed := range []string{"{\"a\":1}\n", "[{\n\"a\":[]},{}]", `{"Event":{"System":{"EventID":{"#text":1}},"EventData":[{"Data":{"@Name":"a"}}]}}`,
