@@ -7,6 +7,11 @@
 
 package engine
 
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
 // The bounds of the cache. Values that are longer, or that meet more, are searched each
 // time. A full cache takes about 2 MB.
 const (
@@ -45,7 +50,7 @@ func (c *valueCache) of(r *route, name uint32, v []byte, round uint32) *cachedVa
 	if c.entries == nil {
 		c.entries = make([]cachedValue, cacheSets*cacheWays)
 	}
-	hash := hashBytes(v) ^ uint64(name)*0x9e3779b97f4a7c15
+	hash := sketch(v) ^ uint64(name)*0x9e3779b97f4a7c15
 	at := hash >> 40 % cacheSets * cacheWays
 	ways := c.entries[at : at+cacheWays]
 	for i := range ways {
@@ -65,6 +70,20 @@ func (c *valueCache) of(r *route, name uint32, v []byte, round uint32) *cachedVa
 	}
 	*e = cachedValue{route: r, hash: hash, text: append(e.text[:0], v...), keys: e.keys[:0], asked: e.asked[:0], name: name, round: round}
 	return e
+}
+
+// sketch hashes the length of v and some of its bytes: values that agree in those only
+// take the place of each other.
+func sketch(v []byte) uint64 {
+	n := len(v)
+	if n < 24 {
+		return hashBytes(v)
+	}
+	h := uint64(n)
+	for _, at := range [4]int{0, n / 2, n - 16, n - 8} {
+		h = (bits.RotateLeft64(h, 29) ^ binary.LittleEndian.Uint64(v[at:])) * 0x9e3779b97f4a7c15
+	}
+	return h
 }
 
 // entryOf returns the entry of value i of the view at hand, or nil.

@@ -67,14 +67,6 @@ func (v *view) add(name uint32, raw []byte) {
 	v.tail[name] = n
 }
 
-// has reports whether there is a value of name, which may be anyName.
-func (v *view) has(name uint32) bool {
-	if name == anyName {
-		return len(v.values) > 0
-	}
-	return v.head[name] != 0
-}
-
 // lower returns value i folded.
 func (v *view) lower(i uint32) []byte {
 	value := &v.values[i]

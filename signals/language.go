@@ -23,6 +23,9 @@ type Options struct {
 	// Placeholder returns the values that stand for a name, in languages that have such
 	// names. Nil means that there are none.
 	Placeholder func(name string) ([]string, error)
+	// Reading is called before a file is read, with the number of those that were read;
+	// nil: nobody asks.
+	Reading func(files int)
 }
 
 // Language is a language with documents of its own.

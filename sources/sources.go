@@ -44,6 +44,9 @@ type Options struct {
 	// Logsource is the logs that records belong to which name none themselves, for
 	// the formats whose records carry the names of Sigma; nil: they are derived.
 	Logsource *event.Logsource
+	// LogsourceOptional says that Logsource is left aside for other formats, rather
+	// than refused.
+	LogsourceOptional bool
 	// BatchEvents is the number of events at which a batch is full; 0 stands
 	// for 1,000.
 	BatchEvents int
@@ -177,7 +180,7 @@ func Path(spec string) string {
 
 // check reports what o asks for and f can not do.
 func (f format) check(o Options) error {
-	if o.Logsource != nil && !f.logs {
+	if o.Logsource != nil && !f.logs && !o.LogsourceOptional {
 		return fmt.Errorf("format %s: its records say themselves which logs they belong to; a logsource is given for json only", f.name)
 	}
 	return nil
@@ -194,13 +197,6 @@ func Decode(name string, r io.Reader, o Options) (Source, error) {
 		return nil, err
 	}
 	return f.open(newUnpacker(r, usualExpansion), o, false), nil
-}
-
-// TakesLogsource reports whether logs of the format called name are read with
-// Options.Logsource; with others Open refuses it.
-func TakesLogsource(name string) bool {
-	f, ok := find(name)
-	return ok && f.logs
 }
 
 // find returns the format called name; an empty name stands for [detect].

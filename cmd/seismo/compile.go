@@ -83,7 +83,10 @@ func compile(cmd *cobra.Command, f compileFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	in, made, err := f.choose(cmd, args)
+	var far compileProgress
+	stop := far.show(cmd.ErrOrStderr(), f.quiet, "reading definitions")
+	in, made, err := f.choose(cmd, &far, args)
+	stop()
 	if err != nil {
 		return f.wrong(cmd, in, err)
 	}
@@ -92,7 +95,9 @@ func compile(cmd *cobra.Command, f compileFlags, args []string) error {
 			return err
 		}
 	}
+	stop = far.show(cmd.ErrOrStderr(), f.quiet, "compiling "+count(len(in.Definitions), "definition"))
 	p, err := buildInput(in)
+	stop()
 	if err != nil {
 		return err
 	}
@@ -144,13 +149,15 @@ type compiled struct {
 
 // choose reads the definitions at paths and takes those that are wanted. What is wrong
 // is an error unless the rest is to be taken.
-func (f *compileFlags) choose(cmd *cobra.Command, paths []string) (signals.Input, compiled, error) {
+func (f *compileFlags) choose(cmd *cobra.Command, far *compileProgress, paths []string) (signals.Input, compiled, error) {
 	var made compiled
 	selection, err := f.selection()
 	if err != nil {
 		return signals.Input{}, made, err
 	}
-	in, err := loadInput(cmd, f.lists, paths)
+	o := readOptions(cmd, f.lists, paths...)
+	o.Reading = func(files int) { far.files.Store(int64(files)) }
+	in, err := loadInputWith(o, paths)
 	if err != nil && (!errors.As(err, &made.refused) || !f.report && !f.keepGoing) {
 		return in, made, err
 	}

@@ -90,30 +90,27 @@ func listValues(dir, name string) ([]string, error) {
 // loadInput reads the definitions at paths, or the shipped ones where none are given.
 // The error is that of [signals.LoadWith]; what was read is there with it.
 func loadInput(cmd *cobra.Command, lists string, paths []string) (signals.Input, error) {
+	return loadInputWith(readOptions(cmd, lists, paths...), paths)
+}
+
+func loadInputWith(o signals.Options, paths []string) (signals.Input, error) {
 	var loaded *signals.Loaded
 	var err error
 	if len(paths) == 0 {
-		loaded, err = signals.LoadFSWith(rules.FS, readOptions(cmd, lists))
+		loaded, err = signals.LoadFSWith(rules.FS, o)
 	} else {
-		loaded, err = signals.LoadWith(paths, readOptions(cmd, lists, paths...))
+		loaded, err = signals.LoadWith(paths, o)
 	}
 	return signals.Input{Definitions: loaded.Definitions, Filters: loaded.Filters, Refused: loaded.Refused}, err
 }
 
-// loadWanted is loadInput without the definitions that say of themselves that they can
-// not be used, as verbs take them that can not be told which they are to take.
-func loadWanted(cmd *cobra.Command, lists string, paths []string) (signals.Input, error) {
-	in, err := loadInput(cmd, lists, paths)
-	if err != nil {
-		return in, err
-	}
-	in, _, _ = signals.Selection{}.Apply(in)
-	return in, nil
-}
-
 // loadDefinitions reads the definitions at paths, or the shipped ones where none are
-// given, for verbs that only look at what they say of themselves.
+// given, without those that say of themselves that they can not be used, for verbs that
+// only look at what they say of themselves.
 func loadDefinitions(cmd *cobra.Command, paths []string) ([]signals.Definition, error) {
-	in, err := loadWanted(cmd, "", paths)
+	in, err := loadInput(cmd, "", paths)
+	if err == nil {
+		in, _, _ = signals.Selection{}.Apply(in)
+	}
 	return in.Definitions, err
 }

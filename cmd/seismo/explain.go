@@ -30,6 +30,7 @@ type explainFlags struct {
 	logsource      []string
 	top            int
 	all, asJSON    bool
+	keepGoing      bool
 
 	program *engine.Program
 	id      event.ID // of event; 0 if none is given
@@ -70,7 +71,8 @@ what a stored match tells, nor those fields of records that were not stored.`,
 	cmd.Flags().StringVar(&f.db, "db", "", "explain an event stored in this database (without LOG; default: HOME/monitor.db)")
 	cmd.Flags().StringVar(&f.signals, "signals", "", signalsUsage)
 	cmd.Flags().StringVar(&f.lists, "lists", "", listsUsage)
-	cmd.Flags().StringVar(&f.format, "format", "audit", "format of the log: "+formatList())
+	cmd.Flags().BoolVar(&f.keepGoing, keepGoingFlag, false, keepGoingUsage)
+	cmd.Flags().StringVar(&f.format, "format", "", formatUsage())
 	cmd.Flags().StringArrayVar(&f.logsource, "logsource", nil, sources.LogsourceUsage)
 	cmd.Flags().IntVar(&f.top, "top", 5, "near misses to list")
 	cmd.Flags().BoolVar(&f.all, "all", false, "evaluate every part, also where one beside it has decided")
@@ -116,7 +118,7 @@ func (f *explainFlags) check(cmd *cobra.Command, args []string) error {
 		}
 		f.id = event.ID(n)
 	}
-	from := signalSource{signals: f.signals, lists: f.lists}
+	from := signalSource{signals: f.signals, lists: f.lists, keepGoing: f.keepGoing}
 	if f.signals == "" { // those of the host, as it has them
 		from.overrides = pathsOf(cmd).Overrides
 	}
@@ -202,7 +204,7 @@ func (f *explainFlags) replay(cmd *cobra.Command, name string, a *answer) error 
 		return err
 	}
 	if s := source.Stats(); s.Received > 0 && s.Parsed == 0 {
-		return wrongFormat(name, f.format, s.Received)
+		return wrongFormat(name, run.formatOf(source), s.Received)
 	}
 	if f.id != 0 {
 		return fail(exitUsage, "%s has no event %d; \"seismo replay --json --events\" lists their ids", name, f.id)

@@ -26,15 +26,17 @@ a path the shipped signals are checked.`,
 			defer limitMemory()()
 			in, err := loadInput(cmd, lists, args)
 			var found signals.Diagnostics
-			if err != nil && (!asJSON || !errors.As(err, &found)) {
+			if err != nil && !errors.As(err, &found) {
 				return err
 			}
-			code := exitBroken
-			if err == nil {
-				in, _, _ = signals.Selection{}.Apply(in)
-				_, found = signals.Link(in)
+			in, _, _ = signals.Selection{}.Apply(in)
+			_, unlinked := signals.Link(in)
+			found = append(found, unlinked...)
+			found.Sort()
+			if err != nil && !asJSON {
+				return found
 			}
-			broken := err != nil || len(found) > 0
+			code, broken := exitBroken, len(found) > 0
 			if !broken {
 				found, code = signals.Lint(in.Definitions), exitFindings
 			}

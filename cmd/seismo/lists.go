@@ -27,6 +27,8 @@ type signalSource struct {
 	signals   string // as --signals: a signals.bin, or definitions; empty: the default
 	lists     string // as --lists: a folder; empty: the default
 	overrides string // the file of them; empty: none
+	// keepGoing asks for the definitions that nothing is wrong in, where some are.
+	keepGoing bool
 	// key is set where only a signals.bin that was signed with it will do.
 	key ed25519.PublicKey
 }
@@ -72,7 +74,7 @@ func (s signalSource) load(cmd *cobra.Command) (*daemon.Signals, error) {
 		}
 		return s.complete(cmd, base, from)
 	}
-	base, from, err := loadProgram(cmd, s.signals, s.lists)
+	base, from, err := s.program(cmd)
 	if err != nil {
 		return nil, err
 	}

@@ -24,6 +24,7 @@ import (
 	"seismo/recorder/daemon"
 	"seismo/recorder/monitordb"
 	"seismo/signals"
+	"seismo/sources"
 	"seismo/sources/audit"
 )
 
@@ -113,7 +114,7 @@ func exitCode(err error) int {
 	case errors.As(err, &diags), errors.Is(err, engine.ErrFormat), errors.Is(err, engine.ErrDamaged),
 		errors.Is(err, engine.ErrVersion), errors.Is(err, engine.ErrRegistry), errors.Is(err, engine.ErrUnsigned),
 		errors.Is(err, engine.ErrSignature), errors.Is(err, namedlist.ErrList),
-		errors.Is(err, monitordb.ErrNotDatabase), errors.Is(err, monitordb.ErrVersion):
+		errors.Is(err, monitordb.ErrNotDatabase), errors.Is(err, monitordb.ErrVersion), errors.Is(err, sources.ErrEVTX):
 		return exitBroken
 	}
 	return exitUsage

@@ -79,7 +79,7 @@ id begins with.`)
 
 // editOverride changes what overrides.yml says of the signal that name means.
 func editOverride(cmd *cobra.Command, path, name string, change func(*signals.Override)) error {
-	base, from, err := loadProgram(cmd, path, "")
+	base, from, err := signalSource{signals: path}.program(cmd)
 	if err != nil {
 		return err
 	}

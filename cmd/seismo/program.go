@@ -29,9 +29,9 @@ func pathsOf(cmd *cobra.Command) config.Paths {
 	return config.PathsAt(home)
 }
 
-// loadProgram returns the program that path asks for, and what it came from. Lists is
-// the folder of lists that was asked for.
-func loadProgram(cmd *cobra.Command, path, lists string) (*engine.Program, string, error) {
+// program returns the program that s asks for, and what it came from.
+func (s signalSource) program(cmd *cobra.Command) (*engine.Program, string, error) {
+	path := s.signals
 	if path == "" {
 		bin := pathsOf(cmd).Signals
 		if _, err := os.Stat(bin); err == nil {
@@ -43,11 +43,7 @@ func loadProgram(cmd *cobra.Command, path, lists string) (*engine.Program, strin
 		}
 	}
 	if path == "" {
-		in, err := loadWanted(cmd, lists, nil)
-		if err != nil {
-			return nil, "", err
-		}
-		p, err := buildInput(in)
+		p, err := s.build(cmd)
 		return p, "the shipped signals", err
 	}
 	info, err := os.Stat(path)
@@ -55,11 +51,7 @@ func loadProgram(cmd *cobra.Command, path, lists string) (*engine.Program, strin
 		return nil, "", fmt.Errorf("signals: %w", err)
 	}
 	if info.IsDir() || isDefinition(path) {
-		in, err := loadWanted(cmd, lists, []string{path})
-		if err != nil {
-			return nil, "", err
-		}
-		p, err := buildInput(in)
+		p, err := s.build(cmd, path)
 		return p, path, err
 	}
 	key, err := configuredKey(cmd)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// This file shows a person at a terminal that a long replay goes on.
+// This file shows a person at a terminal that something long goes on: a replay, or
+// compiling thousands of definitions.
 
 package main
 
@@ -16,8 +17,8 @@ import (
 	"seismo/internal/event"
 )
 
-// progressAfter is the time between two looks at how far a replay is; one that takes
-// less shows nothing.
+// progressAfter is the time between two looks at how far something is; what takes less
+// shows nothing.
 const progressAfter = 2 * time.Second
 
 // progress is a sink that counts what went by, of all logs of a replay.
@@ -58,6 +59,15 @@ func sameFile(w io.Writer, f *os.File) bool {
 
 // tell writes to w, every so often, what was counted.
 func (p *progress) tell(w io.Writer, name string, every time.Duration) (stop func()) {
+	return tellLine(w, every, func() string {
+		return fmt.Sprintf("%s: %d events, %d matches", shortened(name), p.events.Load(), p.matches.Load())
+	})
+}
+
+// tellLine writes to w, every so often, what line returns, which is called by another
+// goroutine, in place of what it wrote before. The function that it returns ends that and
+// takes the line away.
+func tellLine(w io.Writer, every time.Duration, line func() string) (stop func()) {
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -72,7 +82,7 @@ func (p *progress) tell(w io.Writer, name string, every time.Duration) (stop fun
 				}
 				return
 			case <-tick.C:
-				fmt.Fprintf(w, "\r\x1b[Kseismo: %s: %d events, %d matches", shortened(name), p.events.Load(), p.matches.Load())
+				fmt.Fprintf(w, "\r\x1b[Kseismo: %s", line())
 				shown = true
 			}
 		}
@@ -80,5 +90,31 @@ func (p *progress) tell(w io.Writer, name string, every time.Duration) (stop fun
 	return sync.OnceFunc(func() {
 		close(done)
 		<-ended
+	})
+}
+
+// compileProgress is how far compiling is.
+type compileProgress struct {
+	files atomic.Int64 // read
+	begun time.Time
+}
+
+// show tells what from time to time, with the files read and the time taken, until the
+// function that it returns is called; nothing else may be written until then. It does so
+// if stderr is a terminal and nobody asked for quiet.
+func (p *compileProgress) show(stderr io.Writer, quiet bool, what string) (stop func()) {
+	if p.begun.IsZero() {
+		p.begun = time.Now()
+	}
+	to, ok := stderr.(*os.File)
+	if !ok || quiet || !isTerminal(to) {
+		return func() {}
+	}
+	return p.tell(to, what, progressAfter)
+}
+
+func (p *compileProgress) tell(w io.Writer, what string, every time.Duration) (stop func()) {
+	return tellLine(w, every, func() string {
+		return fmt.Sprintf("%s: %s read, %s", what, count(int(p.files.Load()), "file"), time.Since(p.begun).Round(time.Second))
 	})
 }

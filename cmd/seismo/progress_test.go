@@ -60,3 +60,23 @@ func TestProgress(t *testing.T) {
 	}
 	p.show(io.Discard, file, "a")()
 }
+
+// Of compiling the files and the time are told; nothing where nobody looks.
+func TestCompileProgress(t *testing.T) {
+	r, w := io.Pipe()
+	p := compileProgress{begun: time.Now().Add(-time.Hour)}
+	p.files.Store(17)
+	stop := p.tell(w, "reading definitions", time.Millisecond)
+	line := make([]byte, 256)
+	n, err := r.Read(line)
+	go io.Copy(io.Discard, r)
+	stop()
+	if got, want := string(line[:n]), "\r\x1b[Kseismo: reading definitions: 17 files read, 1h0m"; err != nil || !strings.HasPrefix(got, want) {
+		t.Errorf("told %q, %v; want %q", got, err, want)
+	}
+	var out bytes.Buffer
+	p.show(&out, false, "x")()
+	if out.Len() > 0 {
+		t.Errorf("told %q to what is no terminal", out.String())
+	}
+}

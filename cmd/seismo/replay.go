@@ -35,6 +35,7 @@ type replayFlags struct {
 	logs                       *event.Logsource // what logsource says
 	events, asJSON, stats      bool
 	failOnMatch, plain         bool
+	keepGoing                  bool
 }
 
 func newReplay() *cobra.Command {
@@ -46,13 +47,14 @@ func newReplay() *cobra.Command {
 the signals find: one match for each signal and event. With --events every event is
 printed too. Records that can not be parsed are counted and skipped. Logs that are
 packed, as gzip or in a zip archive, are unpacked on the way.`,
-		Example: "  seismo replay audit.log\n  seismo replay --format json --signals rules sysmon.jsonl.gz\n  seismo replay --json --events audit.log | jq .event\n  seismo replay --signals my-signal.yml --fail-on-match audit.log",
+		Example: "  seismo replay audit.log\n  seismo replay --signals rules sysmon.jsonl.gz\n  seismo replay --json --events audit.log | jq .event\n  seismo replay --signals my-signal.yml --fail-on-match audit.log",
 		Args:    someArgs,
 		RunE:    func(cmd *cobra.Command, args []string) error { return replay(cmd, f, args) },
 	}
 	cmd.Flags().StringVar(&f.signals, "signals", "", signalsUsage)
 	cmd.Flags().StringVar(&f.lists, "lists", "", listsUsage)
-	cmd.Flags().StringVar(&f.format, "format", "audit", "format of the logs: "+formatList())
+	cmd.Flags().BoolVar(&f.keepGoing, keepGoingFlag, false, keepGoingUsage)
+	cmd.Flags().StringVar(&f.format, "format", "", formatUsage())
 	cmd.Flags().StringArrayVar(&f.logsource, "logsource", nil, sources.LogsourceUsage)
 	cmd.Flags().StringVar(&f.db, "db", "", "also record into this database (made if it is not there; what it has stays)")
 	cmd.Flags().BoolVar(&f.events, "events", false, "print every event, not only the matches")
@@ -65,7 +67,7 @@ packed, as gzip or in a zip archive, are unpacked on the way.`,
 
 // load reads the signals that are asked for.
 func (f *replayFlags) load(cmd *cobra.Command) (*daemon.Signals, error) {
-	from := signalSource{signals: f.signals, lists: f.lists}
+	from := signalSource{signals: f.signals, lists: f.lists, keepGoing: f.keepGoing}
 	if f.signals == "" { // those of the host, as it has them
 		from.overrides = pathsOf(cmd).Overrides
 	}
@@ -126,14 +128,11 @@ func replay(cmd *cobra.Command, f replayFlags, files []string) (err error) {
 	did := make([]engine.SignalStatistics, program.Signals())
 	for _, file := range files {
 		stop := far.show(cmd.OutOrStdout(), cmd.ErrOrStderr(), file)
-		stats, err := runLog(ctx, logRun{name: file, format: f.format, logsource: f.logs, stdin: cmd.InOrStdin(), allOwn: f.asJSON && f.events,
+		stats, err := replayLog(ctx, logRun{name: file, format: f.format, logsource: f.logs, stdin: cmd.InOrStdin(), allOwn: f.asJSON && f.events,
 			program: program, matcher: engine.MatcherOptions{DisableSignalsTrie: f.plain}, did: did, ids: ids, sinks: sinks})
 		stop()
 		if err != nil {
 			return err
-		}
-		if stats.Source.Received > 0 && stats.Source.Parsed == 0 {
-			return wrongFormat(file, f.format, stats.Source.Received)
 		}
 		total = addStats(total, stats)
 	}
@@ -159,12 +158,30 @@ func replay(cmd *cobra.Command, f replayFlags, files []string) (err error) {
 	return nil
 }
 
+// replayLog runs one log through the loop. That nothing of it could be read is an error.
+func replayLog(ctx context.Context, l logRun) (recorder.Stats, error) {
+	source, err := l.open()
+	if err != nil {
+		return recorder.Stats{}, err
+	}
+	stats, err := l.through(ctx, source)
+	if err == nil && stats.Source.Received > 0 && stats.Source.Parsed == 0 {
+		err = wrongFormat(l.name, l.formatOf(source), stats.Source.Received)
+	}
+	return stats, err
+}
+
 // runLog runs one log through the loop.
 func runLog(ctx context.Context, l logRun) (recorder.Stats, error) {
 	source, err := l.open()
 	if err != nil {
 		return recorder.Stats{}, err
 	}
+	return l.through(ctx, source)
+}
+
+// through runs what source has through the loop, and closes it.
+func (l *logRun) through(ctx context.Context, source recorder.Source) (recorder.Stats, error) {
 	defer source.Close()
 	r, err := recorder.New(recorder.Config{Source: source, Table: process.NewTable(process.Options{MaxProcesses: replayProcesses}), IDs: l.ids,
 		Program: l.program, Matcher: l.matcher, Sinks: l.sinks, BatchSize: replayBatch})
@@ -202,8 +219,8 @@ func parseLogsource(values []string) (*event.Logsource, error) {
 	return logs, nil
 }
 
-// formatList names the formats that logs may have.
-func formatList() string {
+// formatUsage says what --format takes.
+func formatUsage() string {
 	list := ""
 	for i, f := range sources.Formats() {
 		if i > 0 {
@@ -211,5 +228,5 @@ func formatList() string {
 		}
 		list += f.Name + " (" + f.Doc + ")"
 	}
-	return list
+	return "format of the logs: " + list + "; default: what their first bytes tell"
 }

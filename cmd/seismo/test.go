@@ -65,6 +65,7 @@ exit code is 1 if an expectation is not met.`,
 	}
 	cmd.Flags().StringVar(&from.signals, "signals", "", signalsUsage)
 	cmd.Flags().StringVar(&from.lists, "lists", "", listsUsage)
+	cmd.Flags().BoolVar(&from.keepGoing, keepGoingFlag, false, keepGoingUsage)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a log")
 	cmd.Flags().StringArrayVar(&logsource, "logsource", nil, sources.LogsourceUsage)
 	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "also print the matches of each log")
@@ -114,9 +115,6 @@ type tester struct {
 // that the fixture says, else those that were given.
 func (t *tester) logsourceOf(c *fixtures.Case) (*event.Logsource, error) {
 	if c.Logsource == "" {
-		if !sources.TakesLogsource(c.Format) { // other fixtures of the folder may be of another
-			return nil, nil
-		}
 		return t.logsource, nil
 	}
 	logs, err := sources.ParseLogsource([]string{c.Logsource})
@@ -140,8 +138,8 @@ func (t *tester) run(c *fixtures.Case) error {
 		if t.verbose && !t.asJSON {
 			sinks = append(sinks, &forward.Text{W: out, Definitions: t.program.Definitions()})
 		}
-		stats, err := runLog(t.cmd.Context(), logRun{name: name, format: c.Format, logsource: logs, data: bytes.NewReader(f.Data), program: t.program,
-			ids: &event.IDs{}, sinks: sinks})
+		stats, err := runLog(t.cmd.Context(), logRun{name: name, format: c.Format, logsource: logs, optional: c.Logsource == "", data: bytes.NewReader(f.Data),
+			program: t.program, ids: &event.IDs{}, sinks: sinks})
 		if err != nil {
 			return err
 		}
@@ -252,6 +250,7 @@ func openDB(ctx context.Context, path string, all *daemon.Signals, o monitordb.O
 type logRun struct {
 	name, format string
 	logsource    *event.Logsource
+	optional     bool      // logsource is for those formats that take one
 	data         io.Reader // nil: name is a path, or - for stdin
 	stdin        io.Reader
 	allOwn       bool
@@ -263,13 +262,21 @@ type logRun struct {
 }
 
 // open returns the source of l.
-func (l *logRun) open() (recorder.Source, error) {
+func (l *logRun) open() (sources.Source, error) {
 	demand := l.program.Demand()
 	demand.AllOwn = l.allOwn
-	o := sources.Options{Format: l.format, BatchEvents: replayBatch, Demand: demand, Stdin: l.stdin, Logsource: l.logsource}
+	o := sources.Options{Format: l.format, BatchEvents: replayBatch, Demand: demand, Stdin: l.stdin, Logsource: l.logsource, LogsourceOptional: l.optional}
 	if l.data != nil {
 		o.Name = l.name
 		return sources.Decode(l.format, l.data, o)
 	}
 	return sources.Open(l.name, o)
+}
+
+// formatOf returns the format that source, which open returned, was read as.
+func (l *logRun) formatOf(source sources.Source) string {
+	if found := sources.FormatOf(source); found != "" {
+		return found
+	}
+	return l.format
 }

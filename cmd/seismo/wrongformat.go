@@ -39,7 +39,7 @@ func nextFormat(head []byte, otherwise string) string {
 	text := bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), " \t\r\n")
 	switch {
 	case bytes.HasPrefix(head, []byte("ElfFile\x00")):
-		return `it is an event log of Windows (EVTX), which is not read yet: "evtx_dump -o jsonl" makes lines of it for --format json`
+		return sources.ErrEVTX.Error()
 	case bytes.HasPrefix(text, []byte("{")), bytes.HasPrefix(text, []byte("[")):
 		return "it looks like JSON: --format json"
 	case bytes.HasPrefix(text, []byte("type=")), bytes.HasPrefix(text, []byte("node=")):

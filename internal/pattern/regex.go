@@ -35,6 +35,7 @@ type Regex struct {
 	bytes     ByteSet
 	run       *syntax.Inst // of a repeated class; else nil
 	runLength int
+	factor    factor
 }
 
 // The bounds of a regular expression: its work is at most size times length.
@@ -81,6 +82,7 @@ func ParseRegex(text string, cased bool) (*Regex, error) {
 	_, ranges := measure(tree)
 	r := &Regex{re: re, size: len(prog.Inst), ranges: ranges, needs: needsOf(tree), shortest: shortestOf(tree), bytes: bytesOf(tree)}
 	r.run, r.runLength = runOf(tree)
+	r.factor = factorOf(tree.Simplify())
 	if len(prog.Inst) <= maxSearchSize {
 		r.prog = prog
 	}

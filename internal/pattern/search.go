@@ -172,6 +172,8 @@ func (s *Searcher) Match(v []byte) bool {
 		return false
 	case r.run != nil:
 		return r.hasRun(v)
+	case !r.factor.in(v):
+		return false
 	case r.prog == nil:
 		return r.Match(v)
 	}
@@ -353,6 +355,10 @@ type ByteSet [2]uint64
 
 func (b *ByteSet) add(c byte) { b[c/64] |= 1 << (c % 64) }
 
+func (b *ByteSet) has(c byte) bool { return c < utf8.RuneSelf && b[c/64]>>(c%64)&1 != 0 }
+
+func (b *ByteSet) len() int { return bits.OnesCount64(b[0]) + bits.OnesCount64(b[1]) }
+
 // bytesOf returns ASCII characters that every match of re has once its ASCII letters
 // are folded.
 func bytesOf(re *syntax.Regexp) (all ByteSet) {
@@ -374,7 +380,7 @@ func bytesOf(re *syntax.Regexp) (all ByteSet) {
 			}
 			only.add(folded(byte(re.Rune[i])))
 		}
-		if bits.OnesCount64(only[0])+bits.OnesCount64(only[1]) == 1 {
+		if only.len() == 1 {
 			return only
 		}
 	case syntax.OpCapture, syntax.OpPlus:

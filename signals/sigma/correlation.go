@@ -26,7 +26,7 @@ const (
 	maxGroupBy    = 16
 	maxTimespan   = 30 * 24 * time.Hour
 	maxCount      = 100_000 // the engine keeps one match of a group more
-	maxFieldName  = 256 // bytes, as of an own name
+	maxFieldName  = 256     // bytes, as of an own name
 )
 
 // correlation reads a correlation.
@@ -309,7 +309,13 @@ func (r *docReader) counts(v *yaml.Node, c *signals.CorrelationRule) {
 			low, high = max(low, number), min(high, number)
 		}
 	}
-	if low > high {
+	if low == high && slices.Contains(c.Counts, signals.Count{Op: signals.CountNotEqual, N: uint64(low)}) {
+		low++
+	}
+	switch {
+	case low > high:
 		r.Errorf(v, "", "no number meets the condition")
+	case high < 1:
+		r.Errorf(v, "the least that is counted is 1: a window begins with a match", "only 0 meets the condition: that nothing happened at all is told by no event")
 	}
 }
