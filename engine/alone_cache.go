@@ -134,7 +134,7 @@ func (m *Matcher) searchEverywhere() {
 	f := &m.logs
 	f.fresh = f.fresh[:0]
 	for i := range f.view.values {
-		if e := f.view.values[i].entry; e == nil || !e.clean { // to look for more of them costs more than it saves
+		if e := f.view.values[i].entry; !f.view.values[i].null && (e == nil || !e.clean) { // to look for more of them costs more than it saves
 			f.fresh = append(f.fresh, uint32(i))
 			f.view.lower(uint32(i))
 		}

@@ -180,8 +180,11 @@ func (f *aloneFinder) addOwn(name, value []byte, once bool) {
 	n := f.route.names.next(name)
 	switch {
 	case n != nil && (!once || f.view.head[n.name] == 0):
-		f.view.add(n.name, value)
-	case f.route.all:
+		before := len(f.view.values)
+		if f.view.add(n.name, value); n.null && len(f.view.values) > before {
+			f.view.values[before].null = true
+		}
+	case f.route.all && !bytes.HasSuffix(name, []byte(event.NullSuffix)): // which is no value
 		f.view.add(noName, value)
 	}
 }
@@ -255,8 +258,10 @@ func (m *Matcher) searchColumn(c uint32) {
 	if name := a.columnOf[c]; name == anyName {
 		f.fresh = f.fresh[:0]
 		for i := range f.view.values {
-			f.fresh = append(f.fresh, uint32(i))
-			f.view.lower(uint32(i))
+			if !f.view.values[i].null {
+				f.fresh = append(f.fresh, uint32(i))
+				f.view.lower(uint32(i))
+			}
 		}
 		m.searchAny(c, f.fresh)
 	} else {

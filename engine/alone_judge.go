@@ -28,13 +28,17 @@ func (m *Matcher) viewMeetsAny(i uint32, refs []uint32, w *witness) bool {
 	v, t := &m.logs.view, &m.p.terms[i]
 	name := m.p.alone.named[i]
 	if name == anyName {
+		absent := true
 		for at := range v.values {
-			if m.valueMeets(t, refs, uint32(at), w) {
+			if v.values[at].null {
+				continue
+			}
+			if absent = false; m.valueMeets(t, refs, uint32(at), w) {
 				return true
 			}
 		}
 		if w != nil {
-			w.absent = len(v.values) == 0
+			w.absent = absent
 		}
 		return false
 	}

@@ -208,6 +208,9 @@ func loneTrue(e expr, v loneView) (bool, []string) {
 func loneTermTrue(t testTerm, v loneView) (bool, []string) {
 	met, literal, value, absent := false, "", "", true
 	for _, f := range v.fields {
+		if t.own() == signals.AnyField && strings.HasSuffix(f.name, event.NullSuffix) {
+			continue
+		}
 		if t.own() != signals.AnyField && (f.name != t.own() || f.forged) {
 			continue
 		}

@@ -18,18 +18,21 @@ import (
 // Report describes a program. Its JSON form is that of "seismo compile --report
 // --json".
 type Report struct {
-	Signals  int             `json:"signals"`
-	Terms    int             `json:"terms"`
-	Atoms    int             `json:"atoms"`
-	Columns  []ColumnReport  `json:"columns"`
-	Bytes    int             `json:"table_bytes"` // of all tables, in signals.bin and in memory
-	Sliced   []string        `json:"sliced"`      // dictionaries that were too large for a trie
-	Always   int             `json:"always"`      // signals that wait for nothing on some kind of event
-	Each     []SignalReport  `json:"each"`
-	Residues []ResidueReport `json:"residues"`
-	Kinds    []string        `json:"kinds"` // that the signals need
-	Paths    []string        `json:"paths"` // of files that must be watched, or their beginnings
-	Own      []string        `json:"own"`   // fields under the source's own names
+	Signals int            `json:"signals"`
+	Terms   int            `json:"terms"`
+	Atoms   int            `json:"atoms"`
+	Columns []ColumnReport `json:"columns"`
+	// OwnColumns are those of signals that are judged on one event alone, by the name
+	// that their log has for a field: the tables of all logs together.
+	OwnColumns []ColumnReport  `json:"own_columns"`
+	Bytes      int             `json:"table_bytes"` // of all tables, in signals.bin and in memory
+	Sliced     []string        `json:"sliced"`      // dictionaries that were too large for a trie
+	Always     int             `json:"always"`      // signals that wait for nothing on some kind of event
+	Each       []SignalReport  `json:"each"`
+	Residues   []ResidueReport `json:"residues"`
+	Kinds      []string        `json:"kinds"` // that the signals need
+	Paths      []string        `json:"paths"` // of files that must be watched, or their beginnings
+	Own        []string        `json:"own"`   // fields under the source's own names
 }
 
 // ColumnReport describes the frozen tables of one field.
@@ -79,6 +82,8 @@ func (p *Program) Report() Report {
 		ix.lookAt(uint32(i))
 	}
 	alone := newAloneIndex(p)
+	columns, sliced := p.aloneColumns()
+	r.OwnColumns, r.Sliced = columns, append(r.Sliced, sliced...)
 	for i := range p.signals {
 		var s SignalReport
 		switch of := &p.signals[i]; {
@@ -119,6 +124,28 @@ func (c *column) report(b *tableBuilder) ColumnReport {
 		len(c.grams.entries) + len(c.lengths) + len(c.probes)
 	return ColumnReport{Field: columnName(c.field, c.own), Literals: b.numbers[columnName(c.field, c.own)],
 		Bytes: 4*words + len(c.begins.lead) + len(c.ends.lead)}
+}
+
+// aloneColumns describes the tables of alone signals, by own name, and names the
+// dictionaries that were too large for a trie.
+func (p *Program) aloneColumns() (columns []ColumnReport, sliced []string) {
+	x, b := buildAloneIndex(p)
+	at := map[string]int{}
+	for i := range x.columns {
+		c := &x.columns[i]
+		j, ok := at[c.own]
+		if !ok {
+			j = len(columns)
+			at[c.own] = j
+			one := c.report(b) // the numbers are those of all groups
+			one.Field, one.Bytes = c.own, 0
+			columns = append(columns, one)
+		}
+		columns[j].Bytes += c.report(b).Bytes
+	}
+	slices.SortFunc(columns, func(a, b ColumnReport) int { return strings.Compare(a.Field, b.Field) })
+	slices.Sort(b.sliced)
+	return columns, slices.Compact(b.sliced)
 }
 
 // report describes signal i.

@@ -70,3 +70,64 @@ func TestReportFigures(t *testing.T) {
 		t.Errorf("demand: kinds %v, paths %v, own %v", r.Kinds, r.Paths, r.Own)
 	}
 }
+
+// Of alone signals the literals are counted by own name, of all logs together; those of
+// the others stand by themselves.
+func TestReportAlone(t *testing.T) {
+	set := aloneSet()
+	p, err := Build(set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := p.Report()
+	if len(r.Columns) != 1 || r.Columns[0].Field != "file.path" {
+		t.Errorf("columns %+v, want file.path alone", r.Columns)
+	}
+	got := map[string]ColumnReport{}
+	for i, c := range r.OwnColumns {
+		got[c.Field] = c
+		if i > 0 && r.OwnColumns[i-1].Field >= c.Field {
+			t.Errorf("own columns %q before %q", r.OwnColumns[i-1].Field, c.Field)
+		}
+	}
+	if c := got["Image"]; c.Literals["ends with"] != 1 || c.Bytes == 0 {
+		t.Errorf("own column Image: %+v, want 1 end", c)
+	}
+	if c := got["*"]; c.Literals["contains"] != 1 {
+		t.Errorf("own column of any field: %+v, want 1 part", c)
+	}
+	// The same literal in the tables of another log counts again.
+	set = aloneSet()
+	other := set.Signals[0]
+	other.Logsource = signals.Logsource{Product: "linux"}
+	set.Signals = append(set.Signals, other)
+	d := set.Definitions[0]
+	d.ID, d.Logsource = "f", other.Logsource
+	set.Definitions = append(set.Definitions, d)
+	if p, err = Build(set); err != nil {
+		t.Fatal(err)
+	}
+	twice := p.Report()
+	i := slices.IndexFunc(twice.OwnColumns, func(c ColumnReport) bool { return c.Field == "Image" })
+	if i < 0 || twice.OwnColumns[i].Literals["ends with"] != 2 || twice.OwnColumns[i].Bytes <= got["Image"].Bytes || len(twice.OwnColumns) != len(r.OwnColumns) {
+		t.Errorf("with another log: %+v", twice.OwnColumns)
+	}
+}
+
+// Who is silent, and who is a correlation, is said of each signal, after a reload too.
+func TestSilent(t *testing.T) {
+	p, err := Build(aloneSet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []*Program{p, reload(t, p), p.With(Options{})} {
+		for i := range uint32(5) {
+			if got, want := p.Silent(i), i == 1; got != want {
+				t.Errorf("Silent(%d) = %v, want %v", i, got, want)
+			}
+			if got, want := p.IsCorrelation(i), i == 4; got != want {
+				t.Errorf("IsCorrelation(%d) = %v, want %v", i, got, want)
+			}
+		}
+	}
+}

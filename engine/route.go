@@ -35,6 +35,7 @@ type routeName struct {
 	text    string
 	name    uint32   // in alonePlan.names
 	columns []uint32 // in which a signal waits for a value of the name
+	null    bool     // the name is one of event.NullSuffix
 }
 
 // typedName is a field of the registry that events of a kind have under a name.
@@ -236,7 +237,7 @@ func (m *Matcher) newRoute(groups []uint32) *route {
 	for i, read := range reads {
 		if read {
 			at[i] = len(names)
-			names = append(names, routeName{text: a.names[i], name: uint32(i)})
+			names = append(names, routeName{text: a.names[i], name: uint32(i), null: strings.HasSuffix(a.names[i], event.NullSuffix)})
 		}
 	}
 	for c := range a.tables.columns {

@@ -169,6 +169,9 @@ func (l *loader) file(name string) {
 	if l.full || l.seen[same] {
 		return
 	}
+	if l.options.Reading != nil {
+		l.options.Reading(len(l.seen))
+	}
 	l.seen[same] = true
 	file, err := l.open(name)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -219,5 +220,14 @@ func TestLoadFS(t *testing.T) {
 	}
 	if got, want := defs[0].Pos, (signals.Position{File: "linux/a.yml", Line: 1, Column: 1}); got != want {
 		t.Errorf("position %v, want %v", got, want)
+	}
+}
+
+// Who asks is told of each file before it is read.
+func TestLoadReading(t *testing.T) {
+	fsys := fstest.MapFS{"a.yml": {Data: []byte("id: [")}, "b/c.yaml": {Data: []byte("- x")}, "d.txt": {Data: []byte("no definition")}}
+	var told []int
+	if _, err := signals.LoadFSWith(fsys, signals.Options{Reading: func(files int) { told = append(told, files) }}); err == nil || !slices.Equal(told, []int{0, 1}) {
+		t.Errorf("LoadFSWith of two files told %v, %v; want [0 1] and an error", told, err)
 	}
 }

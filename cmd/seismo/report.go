@@ -65,16 +65,24 @@ func writeReport(out io.Writer, r compileReport) error {
 	for _, name := range r.Sliced {
 		fmt.Fprintf(out, "the dictionary of %s is too large for a trie: a sorted slice took its place\n", display.Text(name))
 	}
-	if len(r.Columns) > 0 {
-		title("LITERALS, by field and comparison")
-	}
-	for _, c := range r.Columns {
-		var parts []string
-		for _, how := range slices.Sorted(maps.Keys(c.Literals)) {
-			parts = append(parts, fmt.Sprintf("%s %d", how, c.Literals[how]))
+	columns := func(heading string, all []engine.ColumnReport) {
+		if len(all) > 0 {
+			title(heading)
 		}
-		row(c.Field, strings.Join(parts, ", "), fmt.Sprintf("%d bytes", c.Bytes))
+		for _, c := range all {
+			var parts []string
+			for _, how := range slices.Sorted(maps.Keys(c.Literals)) {
+				parts = append(parts, fmt.Sprintf("%s %d", how, c.Literals[how]))
+			}
+			field := c.Field
+			if field == signals.AnyField {
+				field = "(any field)"
+			}
+			row(field, strings.Join(parts, ", "), fmt.Sprintf("%d bytes", c.Bytes))
+		}
 	}
+	columns("LITERALS, by field and comparison", r.Columns)
+	columns("LITERALS OF SIGMA RULES, by field and comparison, the most first", most(r.OwnColumns))
 	title("SIGNALS, by estimated work units for an event")
 	writeSignals(out, r.Each)
 	if len(r.Residues) > 0 {
@@ -82,9 +90,9 @@ func writeReport(out io.Writer, r compileReport) error {
 		for _, res := range r.Residues {
 			guards := "always"
 			if len(res.Guards) > 0 {
-				guards = "only after " + strings.Join(res.Guards, " or ")
+				guards = "only after " + strings.Join(cutTerms(res.Guards), " or ")
 			}
-			row(fmt.Sprint(res.Cost), strings.Join(strings.Fields(res.Text), " "), guards)
+			row(fmt.Sprint(res.Cost), shortened(strings.Join(strings.Fields(res.Text), " ")), shortened(guards))
 		}
 	}
 	if r.left != "" {
@@ -94,6 +102,37 @@ func writeReport(out io.Writer, r compileReport) error {
 		title(fmt.Sprintf("REFUSED: %d findings, on standard error", len(r.Refused)))
 	}
 	return w.Flush()
+}
+
+// most returns columns with those first that have the most literals.
+func most(columns []engine.ColumnReport) []engine.ColumnReport {
+	total := func(c engine.ColumnReport) (n int) {
+		for _, k := range c.Literals {
+			n += k
+		}
+		return n
+	}
+	columns = slices.Clone(columns)
+	slices.SortStableFunc(columns, func(a, b engine.ColumnReport) int { return total(b) - total(a) })
+	return columns
+}
+
+// maxTerm is the length of one of several terms, in characters, from which on its end is
+// left out: the others are to be seen too.
+const maxTerm = 60
+
+// cutTerms returns terms, of which long ones are cut unless there is but one.
+func cutTerms(terms []string) []string {
+	if len(terms) < 2 {
+		return terms
+	}
+	terms = slices.Clone(terms)
+	for i, t := range terms {
+		if r := []rune(t); len(r) > maxTerm {
+			terms[i] = string(r[:maxTerm]) + "…"
+		}
+	}
+	return terms
 }
 
 // writeSignals writes what each signal waits for, the dearest first.
@@ -117,7 +156,7 @@ func writeSignals(out io.Writer, each []engine.SignalReport) {
 		for _, k := range s.Kinds {
 			waits := "judged on every event, no literal to wait for"
 			if len(k.Terms) > 0 {
-				waits = "waits for " + strings.Join(k.Terms, " or ")
+				waits = "waits for " + strings.Join(cutTerms(k.Terms), " or ")
 			}
 			fmt.Fprintf(out, "          %s: %s\n", k.Kind, shortened(waits))
 		}

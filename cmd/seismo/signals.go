@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"strings"
@@ -26,8 +27,10 @@ func newSignals() *cobra.Command {
 	var path string
 	var asJSON bool
 	list := &cobra.Command{
-		Use:     "list",
-		Short:   "List the signals in use",
+		Use:   "list",
+		Short: "List the signals in use",
+		Long: `List the signals in use. STATE is on, off (see "seismo signals disable") or silent: not
+reported by itself, since only correlations are to see its matches.`,
 		Example: "  seismo signals list\n  seismo signals list --json --signals my-signals",
 		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return listSignals(cmd, path, asJSON) },
@@ -60,6 +63,7 @@ type shown struct {
 	*signals.Definition // severity as overridden
 	written             signals.Severity
 	override            *signals.Override
+	silent, correlation bool // see engine.Program
 }
 
 // allShown returns the signals of s with their overrides.
@@ -70,16 +74,33 @@ func allShown(s *daemon.Signals) []shown {
 	}
 	all := make([]shown, len(s.Written))
 	for i := range all {
-		all[i] = shown{&s.Program.Definitions()[i], s.Written[i].Severity, byID[s.Written[i].ID]}
+		all[i] = shown{&s.Program.Definitions()[i], s.Written[i].Severity, byID[s.Written[i].ID],
+			s.Program.Silent(uint32(i)), s.Program.IsCorrelation(uint32(i))}
 	}
 	return all
 }
 
+// enabled reports whether the signal is asked about events at all.
+func (s *shown) enabled() bool { return s.override == nil || !s.override.Disabled }
+
+// state says whether the signal is on, and then whether it is reported: one that is
+// silent is seen by correlations alone.
 func (s *shown) state() string {
-	if s.override != nil && s.override.Disabled {
+	switch {
+	case !s.enabled():
 		return "off"
+	case s.silent:
+		return "silent"
 	}
 	return "on"
+}
+
+// logs says which logs the signal is for.
+func (s *shown) logs() string {
+	if s.correlation {
+		return "correlation"
+	}
+	return logsourceText(s.Logsource)
 }
 
 func listSignals(cmd *cobra.Command, path string, asJSON bool) error {
@@ -91,16 +112,23 @@ func listSignals(cmd *cobra.Command, path string, asJSON bool) error {
 	if asJSON {
 		return definitionsJSON(cmd.OutOrStdout(), allShown(all))
 	}
-	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+	var table bytes.Buffer
+	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "SEVERITY\tSTATE\tSTATUS\tTECHNIQUES\tNAME\tID\tLANGUAGE\tLOGSOURCE")
 	for _, d := range allShown(all) { // of a signals.bin that anybody may have made
-		cells := []string{d.Severity.String(), d.state(), d.Status, strings.Join(d.Techniques, " "), d.Name, d.ID, d.language(), logsourceText(d.Logsource)}
+		cells := []string{d.Severity.String(), d.state(), d.Status, strings.Join(d.Techniques, " "), d.Name, d.ID, d.language(), d.logs()}
 		for i := range cells {
 			cells[i] = display.Text(cells[i])
 		}
-		fmt.Fprintln(w, strings.TrimRight(strings.Join(cells, "\t"), "\t"))
+		fmt.Fprintln(w, strings.Join(cells, "\t"))
 	}
-	return w.Flush()
+	w.Flush()
+	for line := range bytes.Lines(table.Bytes()) { // an empty last cell leaves blanks
+		if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s\n", bytes.TrimRight(line, " \n")); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // logsourceText says which logs a signal is for, as in windows/process_creation; * stands
@@ -170,7 +198,10 @@ func showDefinition(w io.Writer, d shown) {
 	}
 	line("status", d.Status)
 	line("language", d.language())
-	line("logsource", logsourceText(d.Logsource))
+	line("logsource", d.logs())
+	if d.silent {
+		line("reported", "no: only correlations see its matches")
+	}
 	line("called", d.RuleName)
 	line("techniques", strings.Join(d.Techniques, " "))
 	line("platforms", strings.Join(d.Platforms, " "))
@@ -225,6 +256,8 @@ func definitionsJSON(w io.Writer, list []shown) error {
 		Description    string    `json:"description,omitempty"`
 		Severity       string    `json:"severity"`
 		Enabled        bool      `json:"enabled"`
+		Silent         bool      `json:"silent,omitempty"`
+		Correlation    bool      `json:"correlation,omitempty"`
 		Override       *override `json:"override,omitempty"`
 		Status         string    `json:"status,omitempty"`
 		Techniques     []string  `json:"techniques,omitempty"`
@@ -245,7 +278,7 @@ func definitionsJSON(w io.Writer, list []shown) error {
 	}
 	for _, d := range list {
 		l := line{ID: d.ID, Name: d.Name, Revision: d.Revision, Description: d.Description, Severity: d.Severity.String(),
-			Enabled: d.state() == "on", Status: d.Status, Techniques: d.Techniques, Platforms: d.Platforms, Author: d.Author,
+			Enabled: d.enabled(), Silent: d.silent, Correlation: d.correlation, Status: d.Status, Techniques: d.Techniques, Platforms: d.Platforms, Author: d.Author,
 			References: d.References, FalsePositives: d.FalsePositives, Response: d.Response, Labels: d.Labels, Suppress: d.Suppress,
 			Language: d.language(), RuleName: d.RuleName, Logsource: logsource(d.Logsource), Filters: d.Filters}
 		switch d.language() {

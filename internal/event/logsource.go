@@ -14,6 +14,11 @@ type Logsource struct {
 	Products, Categories, Services []string
 }
 
+// NullSuffix ends the own name under which an event notes that a record has a field
+// without a value, null in JSON: the field itself then counts as absent, but for
+// who asks whether it was there at all. No field of a rule ends so.
+const NullSuffix = "|null"
+
 // Includes reports whether a rule for the product, category and service given is
 // asked about events of l. An empty word asks for nothing; a nil l includes only
 // what asks for nothing at all.

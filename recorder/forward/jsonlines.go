@@ -291,6 +291,11 @@ func (j *JSONLines) values(o *object, e *event.Event) {
 		for n < len(j.at) && j.names[j.at[n]] == name {
 			n++
 		}
+		if field, isNull := strings.CutSuffix(name, event.NullSuffix); isNull {
+			o.key(field).null()
+			i = n
+			continue
+		}
 		o.key(name)
 		if n == i+1 {
 			o.text(string(j.own[j.at[i]].Value))

@@ -33,6 +33,7 @@ func (o *object) open(name string, bracket byte) { o.key(name).raw(bracket) }
 func (o *object) close(bracket byte)             { o.b = append(o.b, bracket) }
 func (o *object) raw(c byte)                     { o.b = append(o.b, c) }
 func (o *object) text(v string)                  { o.b = display.AppendJSON(o.b, v) }
+func (o *object) null()                          { o.b = append(o.b, "null"...) }
 func (o *object) number(v int64)                 { o.b = strconv.AppendInt(o.b, v, 10) }
 
 // field writes field f of e, if it has a value.

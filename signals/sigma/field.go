@@ -15,6 +15,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"seismo/internal/event"
 	"seismo/signals"
 )
 
@@ -177,9 +178,25 @@ func (it *item) terms(bs []bucket) []*signals.Expr {
 			t.Property = signals.AnyField
 		}
 		it.d.terms++
-		out = append(out, &signals.Expr{Op: signals.ExprTerm, Pos: pos, Term: t})
+		e := &signals.Expr{Op: signals.ExprTerm, Pos: pos, Term: t}
+		if it.chain.has(modExists) {
+			e = orNull(e)
+		}
+		out = append(out, e)
 	}
 	return out
+}
+
+// orNull is e, which asks whether a field is there, for fields without a value too.
+func orNull(e *signals.Expr) *signals.Expr {
+	null := *e.Term
+	null.Property += event.NullSuffix
+	null.Text += " (null)"
+	op := signals.ExprOr
+	if null.Negate {
+		op = signals.ExprAnd
+	}
+	return joined(op, []*signals.Expr{e, {Op: signals.ExprTerm, Pos: e.Pos, Term: &null}})
 }
 
 // maxTermText is the number of bytes after which a list of values is cut in the text

@@ -5,7 +5,11 @@
 
 package jsonl
 
-import "hash/maphash"
+import (
+	"hash/maphash"
+
+	"seismo/internal/event"
+)
 
 // field is a value under the name that rules call it by. A name that has several
 // values stands several times.
@@ -100,6 +104,13 @@ func (f *fields) join(prefix, key []byte) []byte {
 		return key
 	}
 	return f.build(prefix, '.', key)
+}
+
+// addNull notes that name is there without a value.
+func (f *fields) addNull(name []byte) {
+	if name = f.build(name, event.NullSuffix[0], []byte(event.NullSuffix[1:])); !f.has(name) {
+		f.add(name, empty)
+	}
 }
 
 // underscore is join with an underscore between.

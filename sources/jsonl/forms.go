@@ -170,12 +170,18 @@ func (g *gatherer) put(name []byte, i int32) {
 	case kindNull:
 		if n.key != nil && len(g.nulls) < maxNulls {
 			g.nulls = append(g.nulls, i)
+			g.addNull(name)
 		}
 	case kindObject:
 		g.flatten(i, name)
 	case kindArray:
+		some := false
 		for at := range g.children(i) {
 			g.put(name, at)
+			some = true
+		}
+		if !some && n.key != nil {
+			g.addNull(name)
 		}
 	default:
 		g.add(name, n.val)

@@ -89,7 +89,7 @@ func TestForms(t *testing.T) {
 		{"nothing tells the logs", `{"a":"b"}`, "record record of // at ", []string{"a=b"}},
 		{"a value that is called logsource", `{"logsource":"x"}`, "record record of // at ", []string{"logsource=x"}},
 		{"all kinds of value", `{"s":"x","n":-1.50,"t":true,"f":false,"z":null,"a":["1",2,null,[true]],"o":{"p":{"q":"r"}},"e":"","d.e":1}`, "record record of // at ",
-			[]string{"s=x", "n=-1.50", "t=true", "f=false", "a=1", "a=2", "a=true", "o.p.q=r", "e=", "d.e=1"}},
+			[]string{"s=x", "n=-1.50", "t=true", "f=false", "z|null=", "a=1", "a=2", "a=true", "o.p.q=r", "e=", "d.e=1"}},
 		{"objects in an array", `{"a":[{"b":1},{"b":2,"c":3}]}`, "record record of // at ", []string{"a.b=1", "a.b=2", "a.c=3"}},
 
 		{"nested, as evtx_dump writes it", `{"Event":{"#attributes":{"xmlns":"x"},` + sysmonSystem + `,"EventData":{"Image":"C:\\a.exe","ProcessId":7}}}`,
@@ -105,7 +105,7 @@ func TestForms(t *testing.T) {
 				"Execution_ProcessID=32", "Channel=Microsoft-Windows-Sysmon/Operational", "Computer=pc", "Security_UserID=S-1-5-18",
 				`Image=C:\a.exe`, "Empty=", "Other=o", "Third=t"}},
 		{"nested, Data without names", `{"Event":{"System":{"EventID":800,"Channel":"Windows PowerShell","Computer":"pc"},"EventData":{"Data":{"#text":["one","two"]},"Binary":null}}}`,
-			"record record of windows/ps_classic_script/powershell-classic at pc", []string{"EventID=800", "Channel=Windows PowerShell", "Computer=pc", "Data=one", "Data=two"}},
+			"record record of windows/ps_classic_script/powershell-classic at pc", []string{"EventID=800", "Channel=Windows PowerShell", "Computer=pc", "Data=one", "Data=two", "Binary|null="}},
 		{"nested, an object for each value", `{"Event":{"System":{"EventID":1,"Channel":"Security"},"EventData":[{"a":"1"},{"Data":{"@Name":"b","#text":"2"}},{"Name":"c","value":3},"d"],"UserData":"text"}}`,
 			"record record of windows//security at ", []string{"EventID=1", "Channel=Security", "a=1", "b=2", "c=3", "Data=d", "UserData=text"}},
 		{"nested, UserData", `{"Event":{"System":{"EventID":5858,"Channel":"Microsoft-Windows-WMI-Activity/Operational","Computer":"pc"},` +
@@ -176,7 +176,7 @@ func TestDuplicateKeys(t *testing.T) {
 		{`{"a":1,"a":2}`, "a=1"},
 		{`{"o":{"a":1,"a":2}}`, "o.a=1"},
 		{`{"Event":{"System":{"EventID":1,"EventID":2},"EventData":{"a":"x","a":"y"}}}`, "EventID=1 a=x"},
-		{`{"a":null,"b":1,"a":2}`, "b=1"},
+		{`{"a":null,"b":1,"a":2}`, "a|null= b=1"},
 		{`{"logsource":{"product":"p"},"logsource":{"product":"q"}}`, ""},
 	}
 	for _, tt := range tests {
@@ -187,7 +187,7 @@ func TestDuplicateKeys(t *testing.T) {
 		})
 	}
 	oneEvent(t, `{"o":{"a":null},"a":2,"b":[1,1]}`, StreamOptions{}, func(e *event.Event) {
-		if got := strings.Join(own(e), " "); got != "a=2 b=1 b=1" || e.Flags != 0 {
+		if got := strings.Join(own(e), " "); got != "o.a|null= a=2 b=1 b=1" || e.Flags != 0 {
 			t.Errorf("own fields %s with flags %b, want no duplicate", got, e.Flags)
 		}
 	})

@@ -95,7 +95,9 @@ func (g *gatherer) once(name []byte, i int32) {
 		g.duplicate = g.duplicate || len(name) > 0
 		return
 	}
-	g.put(name, i)
+	if g.nodes[i].kind != kindNull { // an element of the envelope that is empty says nothing
+		g.put(name, i)
+	}
 }
 
 // eventData gathers the members of an EventData element, and the elements of Data
