@@ -170,10 +170,10 @@ func (p *Program) aloneTriggers(ref uint32) (all []trigger, price float64) {
 	return all, price
 }
 
-// fewWords are values that stand for states, levels and answers: a field that has one
-// of them has few others.
+// fewWords are values that stand for states, levels, answers and the usual types of
+// audit records: a field that has one of them has few others.
 var fewWords = []string{"true", "false", "yes", "no", "-", "", "system", "high", "medium", "low", "valid", "unsigned", "success", "failure",
-	"service", "tcp", "udp", "local", "root", "setvalue", "createkey", "deletekey", "deletevalue", "renamekey"}
+	"service", "tcp", "udp", "local", "root", "setvalue", "createkey", "deletekey", "deletevalue", "renamekey", "syscall", "execve", "cwd", "path", "proctitle", "sockaddr"}
 
 // aloneChance is chance for a literal of an own field.
 func aloneChance(at anchor, lit string) float64 {

@@ -56,11 +56,13 @@ type sigmaLoop struct {
 	first  []int // by slot: 1 + its first value; the others of a slot follow it
 	arena  []byte
 	routes map[*event.Logsource][]*sigmaNode
-	reads  map[*event.Logsource]map[int]bool
+	// byRoute has the rules of views of a live log.
+	byRoute map[*route][]*sigmaNode
+	reads   map[*event.Logsource]map[int]bool
 }
 
 func newSigmaLoop(p *Program) *sigmaLoop {
-	l := &sigmaLoop{p: p, slots: map[string]int{}, routes: map[*event.Logsource][]*sigmaNode{}, reads: map[*event.Logsource]map[int]bool{}}
+	l := &sigmaLoop{p: p, slots: map[string]int{}, routes: map[*event.Logsource][]*sigmaNode{}, byRoute: map[*route][]*sigmaNode{}, reads: map[*event.Logsource]map[int]bool{}}
 	for i := range p.signals {
 		l.rules = append(l.rules, l.lower(p.signals[i].root))
 	}
@@ -129,16 +131,20 @@ func (l *sigmaLoop) prepare(e *event.Event) sigmaEvent {
 		if !ok {
 			slot = -1
 		}
-		value := sigmaValue{slot: slot, raw: string(own.Value)}
-		at := len(out.values)
-		for i := range out.values { // values of one slot stand together
-			if slot >= 0 && out.values[i].slot == slot {
-				at = i + 1
-			}
-		}
-		out.values = append(out.values[:at:at], append([]sigmaValue{value}, out.values[at:]...)...)
+		out.add(sigmaValue{slot: slot, raw: string(own.Value)})
 	}
 	return out
+}
+
+// add adds a value. Those of one slot stand together.
+func (e *sigmaEvent) add(v sigmaValue) {
+	at := len(e.values)
+	for i := range e.values {
+		if v.slot >= 0 && e.values[i].slot == v.slot {
+			at = i + 1
+		}
+	}
+	e.values = append(e.values[:at:at], append([]sigmaValue{v}, e.values[at:]...)...)
 }
 
 func slotsUnder(n *sigmaNode, reads map[int]bool) {

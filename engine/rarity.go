@@ -40,7 +40,7 @@ var commonText = []string{
 	`c:\windows\system32\svchost.exe -k `, `c:\program files (x86)\`, `c:\program files\`, `c:\programdata\`, `c:\windows\explorer.exe`,
 	`c:\users\administrator\appdata\local\temp\`, `\appdata\roaming\microsoft\windows\`, `\pwsh.exe`, `.dll`, `\rundll32.exe`, `http://www.`, `https://`, `.com/`,
 	`nt authority\system`, `powershell.exe -command `, `/bin/bash -c `, `/usr/bin/python3 `, `/bin/sh -c `, `/usr/local/bin/`, `/usr/sbin/`,
-	`/usr/lib/x86_64-linux-gnu/`, `/usr/share/`, `/etc/systemd/system/`, `/var/lib/`, `/var/log/`, `/home/`, `/root/`, `/tmp/`, `/proc/self/`, `/sys/`, `/dev/null`, ` --`,
+	`/usr/lib/x86_64-linux-gnu/`, `/usr/share/`, `/etc/systemd/system/`, `/var/lib/`, `/var/log/`, `/home/`, `/root/`, ` /tmp/`, ` /etc/`, ` /var/`, ` /usr/bin/`, `/proc/self/`, `/sys/`, `/dev/null`, ` --`,
 	`/run/user/1000/`, `.service`, `.so.`, `.conf`, `.txt`, `.py`, `hklm\system\currentcontrolset\`, `hklm\software\microsoft\windows\currentversion\`,
 }
 

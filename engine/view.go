@@ -31,7 +31,7 @@ type viewValue struct {
 	folded bool
 	raw    []byte
 	lower  []byte // raw with ASCII letters in lower case, if folded
-	null   bool // there is no value, only the field: see event.NullSuffix
+	null   bool   // there is no value, only the field: see event.NullSuffix
 	entry  *cachedValue
 	bytes  uint32 // 1 + the place of the bytes of lower in view.sets; 0: they are not known
 }

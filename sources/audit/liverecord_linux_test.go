@@ -351,8 +351,9 @@ func TestLiveRecordTwice(t *testing.T) {
 }
 
 // At 2,000 programs a second every one is in monitor.db, detection and SQLite
-// on. SEISMO_LOAD_SECONDS sets the length (5); the rate that this machine reaches
-// and the cost are reported, not required.
+// on. SEISMO_LOAD_SECONDS sets the length (5), SEISMO_LOAD_RULES names rules that
+// take the place of the shipped ones, as a list of paths; the rate that this machine
+// reaches and the cost are reported, not required.
 func TestLiveRecordLoad(t *testing.T) {
 	seconds := 5
 	if s := os.Getenv("SEISMO_LOAD_SECONDS"); s != "" {
@@ -364,6 +365,13 @@ func TestLiveRecordLoad(t *testing.T) {
 	const rate = 2000
 	total := rate * seconds
 	p := newProduct(t, live(t))
+	if rules := filepath.SplitList(os.Getenv("SEISMO_LOAD_RULES")); len(rules) > 0 {
+		out, err := exec.Command(p.bin, append([]string{"compile", "--home", p.home, "--keep-going"}, rules...)...).CombinedOutput()
+		if e, ok := err.(*exec.ExitError); err != nil && (!ok || e.ExitCode() != 1) { // 1: some were refused
+			t.Fatalf("seismo compile: %v\n%s", err, out)
+		}
+		t.Logf("%s", bytes.TrimSpace(out))
+	}
 	program := noop(t)
 	r := p.record()
 	time.Sleep(time.Second)
@@ -387,9 +395,9 @@ func TestLiveRecordLoad(t *testing.T) {
 	}
 	got := p.count("SELECT count(*) FROM process_events WHERE process_path = '%s'", program)
 	ended := p.count("SELECT count(*) FROM process_events WHERE process_path = '%s' AND exit_code = 0", program)
-	t.Logf("%d execs at %.0f/s; %.1f ms of CPU per 1,000 execs; peak memory %.1f MB; %.0f bytes of database per exec; %+v",
+	t.Logf("%d execs at %.0f/s; %.1f ms of CPU per 1,000 execs; peak memory %.1f MB; %.0f bytes of database and %.2f matches per exec; %+v",
 		started, float64(started)/time.Duration(nanos).Seconds(), (s.CPU-idle.CPU)*1e6/float64(started),
-		float64(s.Peak)/1e6, float64(info.Size())/float64(started), s)
+		float64(s.Peak)/1e6, float64(info.Size())/float64(started), float64(p.count("SELECT sum(matches) FROM signal_counts"))/float64(started), s)
 	if got != started || ended != started {
 		t.Errorf("%d execs and %d ends in monitor.db of %d programs started", got, ended, started)
 	}
