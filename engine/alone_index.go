@@ -81,27 +81,13 @@ func (ix *aloneIndex) add(i uint32) {
 // needs returns what is needed for node i, of a signal of group, to be true: its terms
 // are leaves.
 func (ix *aloneIndex) needs(i, group uint32) need {
-	n := &ix.p.nodes[i]
-	kids := ix.p.kids[n.from:n.to]
-	switch n.op {
-	case signals.NodeTerm:
-		at := ix.plan.leafOf(n.term, group)
+	return ix.p.needOf(i, func(term uint32) need {
+		at := ix.plan.leafOf(term, group)
 		if ix.plan.leaves[at].negate || ix.known[at]&0xff == knownMet || ix.known[at]&0xff == knownNothing {
 			return nothing
 		}
 		return need{needsOne, ix.price[at], []uint32{at}}
-	case signals.NodeOr:
-		any := unmet
-		for _, kid := range kids {
-			any = either(any, ix.needs(kid, group))
-		}
-		return any
-	}
-	all := nothing
-	for _, kid := range kids {
-		all = both(all, ix.needs(kid, group))
-	}
-	return all
+	})
 }
 
 // lookAt finds the triggers of leaf i, and what they say of it.

@@ -239,46 +239,37 @@ func (ix *index) met(i uint32, k event.Kind, memory bool) need {
 
 // true returns what is needed for node i to be true on an event of kind k.
 func (ix *index) true(i uint32, k event.Kind) need {
-	n := &ix.p.nodes[i]
-	kids := ix.p.kids[n.from:n.to]
-	switch n.op {
-	case signals.NodeTerm:
-		return ix.term(n.term, k)
-	case signals.NodeOr:
-		any := unmet
-		for _, kid := range kids {
-			any = either(any, ix.true(kid, k))
-		}
-		return any
-	}
-	all := nothing
-	for _, kid := range kids {
-		all = both(all, ix.true(kid, k))
-	}
-	return all
+	return ix.p.needOf(i, func(term uint32) need { return ix.term(term, k) })
 }
 
 // published returns what is needed for a branch of node i that has terms on the
 // process only to be true.
 func (ix *index) published(i uint32) need {
-	n := &ix.p.nodes[i]
-	kids := ix.p.kids[n.from:n.to]
-	switch n.op {
-	case signals.NodeTerm:
-		if ix.p.terms[n.term].onEvent {
+	return ix.p.needOf(i, func(term uint32) need {
+		if ix.p.terms[term].onEvent {
 			return unmet
 		}
-		return ix.term(n.term, event.KindProcess)
+		return ix.term(term, event.KindProcess)
+	})
+}
+
+// needOf returns what is needed for node i to be true, of what its terms need.
+func (p *Program) needOf(i uint32, of func(term uint32) need) need {
+	n := &p.nodes[i]
+	kids := p.kids[n.from:n.to]
+	switch n.op {
+	case signals.NodeTerm:
+		return of(n.term)
 	case signals.NodeOr:
 		any := unmet
 		for _, kid := range kids {
-			any = either(any, ix.published(kid))
+			any = either(any, p.needOf(kid, of))
 		}
 		return any
 	}
 	all := nothing
 	for _, kid := range kids {
-		all = both(all, ix.published(kid))
+		all = both(all, p.needOf(kid, of))
 	}
 	return all
 }

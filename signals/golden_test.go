@@ -17,10 +17,16 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// golden calls run with every file testdata/dir/*.yml and compares what it
-// writes with the file of the same name that ends in ext.
+// golden is goldenOf for files that end in .yml.
 func golden(t *testing.T, dir, ext string, run func(t *testing.T, name string, src []byte) string) {
-	files, err := filepath.Glob(filepath.Join("testdata", dir, "*.yml"))
+	t.Helper()
+	goldenOf(t, dir, ".yml", ext, run)
+}
+
+// goldenOf calls run with every file of testdata/dir that ends in from and compares
+// what it writes with the file of the same name that ends in ext.
+func goldenOf(t *testing.T, dir, from, ext string, run func(t *testing.T, name string, src []byte) string) {
+	files, err := filepath.Glob(filepath.Join("testdata", dir, "*"+from))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no files in testdata/%s: %v", dir, err)
 	}
@@ -31,7 +37,7 @@ func golden(t *testing.T, dir, ext string, run func(t *testing.T, name string, s
 				t.Fatal(err)
 			}
 			got := run(t, filepath.Base(file), src)
-			wantFile := strings.TrimSuffix(file, ".yml") + ext
+			wantFile := strings.TrimSuffix(file, from) + ext
 			if *update {
 				if err := os.WriteFile(wantFile, []byte(got), 0o644); err != nil {
 					t.Fatal(err)

@@ -7,48 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"seismo/signals"
 )
 
-// goldenJSON is golden for files that end in .json.
-func goldenJSON(t *testing.T, dir, ext string, run func(t *testing.T, name string, src []byte) string) {
-	files, err := filepath.Glob(filepath.Join("testdata", dir, "*.json"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no files in testdata/%s: %v", dir, err)
-	}
-	for _, file := range files {
-		t.Run(filepath.Base(file), func(t *testing.T) {
-			src, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := run(t, filepath.Base(file), src)
-			wantFile := strings.TrimSuffix(file, ".json") + ext
-			if *update {
-				if err := os.WriteFile(wantFile, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(wantFile)
-			if err != nil {
-				t.Fatalf("%v (go test -update writes it)", err)
-			}
-			if diff := cmp.Diff(string(want), got); diff != "" {
-				t.Errorf("%s differs (-want +got; go test -update writes it anew):\n%s", wantFile, diff)
-			}
-		})
-	}
-}
-
 // What is read of each public shape, and its compiled structure.
 func TestOriginalGolden(t *testing.T) {
-	goldenJSON(t, "original", ".txt", func(t *testing.T, name string, src []byte) string {
+	goldenOf(t, "original", ".json", ".txt", func(t *testing.T, name string, src []byte) string {
 		defs, err := signals.ParseFile(name, src)
 		if err != nil {
 			var diags signals.Diagnostics
@@ -78,7 +45,7 @@ func TestOriginalGolden(t *testing.T) {
 
 // What is wrong is named with its place in the file and in the document.
 func TestOriginalRefusedGolden(t *testing.T) {
-	goldenJSON(t, "badoriginal", ".txt", func(t *testing.T, name string, src []byte) string {
+	goldenOf(t, "badoriginal", ".json", ".txt", func(t *testing.T, name string, src []byte) string {
 		defs, err := signals.ParseFile(name, src)
 		var diags signals.Diagnostics
 		if !errors.As(err, &diags) {
