@@ -16,7 +16,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -28,7 +27,8 @@ import (
 
 // Source gives events. Read appends what is there to b and returns, with
 // nothing appended if nothing came for a while; it returns io.EOF after the last
-// event. After Close, Read gives what was left over and then io.EOF.
+// event. After Close, which ends a Read that waits, Read gives what was left over and
+// then io.EOF.
 type Source interface {
 	Read(ctx context.Context, b *event.Batch) error
 	Stats() event.SourceStats
@@ -58,6 +58,15 @@ type Config struct {
 	Program *engine.Program // nil: events are recorded and not judged
 	Matcher engine.MatcherOptions
 	Sinks   []Sink
+	// Beside are sources whose events come as well. They know processes by their
+	// pid only, or carry them. They are closed with the main one.
+	Beside []Beside
+	// Patience is how long their events wait for a main source that has not yet told
+	// of what was before them. 0 means 5 s.
+	Patience time.Duration
+	// Seen is called with each batch when its events have their processes, before
+	// they are judged; nil: nobody looks. It must not wait for anything.
+	Seen func(b *event.Batch)
 
 	// BatchSize is the number of events that are written together at most, and
 	// BatchDelay how long an event may wait for others. Zero delay writes what
@@ -92,6 +101,8 @@ type Recorder struct {
 	pool *pool
 	full chan lent
 
+	beside *besides
+
 	mu      sync.Mutex // held for each step of the second goroutine; guards what follows
 	matcher *engine.Matcher
 	pending []*event.Batch // judged, not yet written
@@ -125,7 +136,7 @@ func New(cfg Config) (*Recorder, error) {
 	if cfg.Source == nil || cfg.Table == nil || cfg.IDs == nil || cfg.BatchSize < 1 {
 		return nil, errors.New("recorder: source, table, ids and batch size are required")
 	}
-	r := &Recorder{cfg: cfg, pool: newPool(maxBatches), full: make(chan lent, maxBatches)}
+	r := &Recorder{cfg: cfg, pool: newPool(maxBatches), full: make(chan lent, maxBatches), beside: newBesides(cfg.Beside, cfg.Patience)}
 	if cfg.Program != nil {
 		r.matcher = cfg.Program.NewMatcherWith(cfg.Matcher)
 	}
@@ -160,9 +171,13 @@ func (r *Recorder) Run(ctx context.Context) error {
 	readErr := make(chan error, 1)
 	readCtx, stopReader := context.WithCancel(ctx)
 	defer stopReader()
+	r.beside.start()
 	go func() {
 		defer close(r.full)
-		readErr <- guard("the reader", func() error { return r.read(readCtx) })
+		err := guard("the reader", func() error { return r.read(readCtx) })
+		err = errors.Join(err, r.beside.close())
+		r.forward(0, true)
+		readErr <- err
 	}()
 	// What was received is written even though ctx is done: context.WithoutCancel.
 	workErr := guard("the recorder", func() error { return r.work(context.WithoutCancel(ctx)) })
@@ -187,72 +202,6 @@ func guard(who string, f func() error) (err error) {
 		}
 	}()
 	return f()
-}
-
-// drainTime bounds how long a closed source is read.
-const drainTime = 5 * time.Second
-
-// read fills batches until the source ends, fails or is to stop; then it closes
-// the source and reads what that still held.
-func (r *Recorder) read(ctx context.Context) (failure error) {
-	closed := false
-	readCtx := ctx
-	var b *event.Batch
-	for {
-		if r.broken.Load() {
-			return nil
-		}
-		if !closed && (ctx.Err() != nil || failure != nil) {
-			if err := r.cfg.Source.Close(); err != nil {
-				failure = errors.Join(failure, fmt.Errorf("close the source: %w", err))
-			}
-			closed = true
-			var cancel context.CancelFunc
-			readCtx, cancel = context.WithTimeout(context.WithoutCancel(ctx), drainTime)
-			defer cancel()
-		}
-		if !closed && r.wait(ctx) != nil {
-			continue // rules and settings must not wait for a slow disk
-		}
-		if b == nil {
-			b = r.pool.take()
-		}
-		err := r.cfg.Source.Read(readCtx, b)
-		if b.Len() > 0 || len(b.Changes) > 0 || len(b.Losses) > 0 {
-			w := weightOf(b)
-			r.inFlight.Add(int64(b.Len()))
-			r.inFlightWeight.Add(w)
-			r.full <- lent{b, w}
-			b = nil
-		}
-		switch {
-		case err == nil:
-		case errors.Is(err, io.EOF):
-			return failure
-		case ctx.Err() != nil && errors.Is(err, ctx.Err()) && !closed:
-		case closed && readCtx.Err() != nil:
-			return failure
-		case closed && failure != nil && errors.Is(failure, err): // said once
-			return failure
-		case closed:
-			return errors.Join(failure, fmt.Errorf("read the source after its end: %w", err))
-		default:
-			failure = fmt.Errorf("read the source: %w", err)
-		}
-	}
-}
-
-// wait waits while too much is on its way, or until ctx is done: then it returns
-// ctx's error.
-func (r *Recorder) wait(ctx context.Context) error {
-	for r.inFlight.Load() > maxInFlight || r.inFlightWeight.Load() > maxInFlightWeight {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(time.Millisecond):
-		}
-	}
-	return nil
 }
 
 // expireEvery is how often processes that ended are looked through.
@@ -378,6 +327,9 @@ func (r *Recorder) tidy() time.Duration {
 // judge has the table and the matcher work on b.
 func (r *Recorder) judge(b *event.Batch) {
 	r.cfg.Table.Apply(b)
+	if r.cfg.Seen != nil {
+		r.cfg.Seen(b)
+	}
 	if b.Sweep && r.cfg.Live {
 		r.sweeps, r.platform = sweepsAfterLoss, b.Platform
 		if _, err := r.cfg.Table.Sweep(b, time.Now().UnixNano()); err != nil {

@@ -15,6 +15,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,6 +23,18 @@ import (
 
 // Config is what the settings come to.
 type Config struct {
+	Source              string // where records come from: auto, unicast, multicast, plugin, or log:PATH
+	LeaveRules          bool   // use the audit rules that are in force, change none
+	MonitorFiles        bool
+	MonitorNetwork      bool
+	MonitorSecurity     bool
+	MonitorSyscalls     bool
+	MonitorDNS          bool
+	MonitorImageLoad    bool
+	Hashes              []string      // what executables are hashed with; empty: they are not
+	HashMaxBytes        int           // larger files are not hashed
+	HashPerSecond       int           // files that are read in a second at most
+	EventQueueExpiry    time.Duration // how long an event waits for the process that it is of
 	FileRoots           []string      // folders watched for changes; nil means the default list
 	BatchWriteDelay     time.Duration // how long events wait to be written together
 	NewEventLimit       int           // how many events are written together at most
@@ -62,6 +75,55 @@ func Settings() []Setting {
 				c.FileRoots = append([]string{}, roots...)
 				return nil
 			}},
+		{"source", "auto", "Where audit records come from: auto, unicast (the audit role itself), multicast (beside whoever has the role), plugin (auditd hands them to standard input), or log:PATH (a log of auditd, followed over rotation). auto takes multicast where auditd runs, else the role.",
+			func(c *Config, v json.RawMessage) error {
+				var s string
+				if err := json.Unmarshal(v, &s); err != nil {
+					return errors.New("want a string")
+				}
+				return ParseSource(s, c)
+			}},
+		{"auditRules", "manage", "manage: rules are added for what is monitored and taken away at the end; leave: the rules in force are used, and no rule is added or taken away.",
+			func(c *Config, v json.RawMessage) error {
+				var s string
+				if err := json.Unmarshal(v, &s); err != nil || s != "manage" && s != "leave" {
+					return fmt.Errorf("%s is neither manage nor leave", short(v))
+				}
+				c.LeaveRules = s == "leave"
+				return nil
+			}},
+		{"monitorFiles", "true", "Whether changes of files below fileRoots are recorded.",
+			truth(func(c *Config, b bool) { c.MonitorFiles = b })},
+		{"monitorNetwork", "true", "Whether connections made and taken, and sockets that wait for them, are recorded.",
+			truth(func(c *Config, b bool) { c.MonitorNetwork = b })},
+		{"monitorSecurity", "true", "Whether logins, authentication, changes of accounts, use of sudo and su, changes of the audit configuration and starts of services are recorded.",
+			truth(func(c *Config, b bool) { c.MonitorSecurity = b })},
+		{"monitorSyscalls", "true", "Whether the system calls that attackers use and that have no kind of their own are recorded (ptrace, bpf, mount, modules, memfd_create, namespaces, io_uring). Those that signals name are recorded all the same.",
+			truth(func(c *Config, b bool) { c.MonitorSyscalls = b })},
+		{"monitorDNS", "true", "Whether DNS queries and answers on this host's interfaces are recorded.",
+			truth(func(c *Config, b bool) { c.MonitorDNS = b })},
+		{"monitorImageLoad", "false", "Whether libraries and programs that are mapped for execution are recorded.",
+			truth(func(c *Config, b bool) { c.MonitorImageLoad = b })},
+		{"hashes", `["sha256"]`, "What the programs of processes are hashed with: a list of sha256 and md5. An empty list hashes none.",
+			func(c *Config, v json.RawMessage) error {
+				names := []string{}
+				if err := json.Unmarshal(v, &names); err != nil {
+					return errors.New("want a list")
+				}
+				for i, n := range names {
+					if n != "sha256" && n != "md5" || slices.Contains(names[:i], n) {
+						return fmt.Errorf("%.40q: want sha256 and md5, each once", n)
+					}
+				}
+				c.Hashes = names
+				return nil
+			}},
+		{"hashMaxBytes", "268435456", "Size in bytes beyond which a file is not hashed, 0 to 4294967295.",
+			number(0, 4294967295, func(c *Config, n int) { c.HashMaxBytes = n })},
+		{"hashPerSecond", "20", "Files that are read for their hashes in a second at most, 1 to 10000; what is known already is not read again.",
+			number(1, 10000, func(c *Config, n int) { c.HashPerSecond = n })},
+		{"eventQueueExpirationSeconds", "120", "Seconds that events of the sources beside audit (name queries, image loads, late hashes) wait at most until audit has told all that was before them, 1 to 86400.",
+			number(1, 86400, func(c *Config, n int) { c.EventQueueExpiry = time.Duration(n) * time.Second })},
 		{"batchWriteDelayMS", "1000", "Milliseconds that events wait to be written in one transaction, 0 to 5000. A batch with a match of severity high or critical does not wait.",
 			number(0, 5000, func(c *Config, n int) { c.BatchWriteDelay = time.Duration(n) * time.Millisecond })},
 		{"newEventLimit", "2000", "Events that are written in one transaction at most, 1 to 100000. Smaller costs more processor time and less memory.",
@@ -106,6 +168,23 @@ func Settings() []Setting {
 	}
 }
 
+// Sources that records may come from by name; log:PATH is another.
+var sources = []string{"auto", "unicast", "multicast", "plugin"}
+
+// ParseSource takes s for the source of c.
+func ParseSource(s string, c *Config) error {
+	path, log := strings.CutPrefix(s, "log:")
+	switch {
+	case log && filepath.IsAbs(path) && !strings.ContainsAny(path, "\x00\n") && len(path) <= 4000:
+	case log:
+		return fmt.Errorf("%.80q: a log is named by its absolute path", s)
+	case !slices.Contains(sources, s):
+		return fmt.Errorf("%.40q is no source; want %s or log:PATH", s, strings.Join(sources, ", "))
+	}
+	c.Source = s
+	return nil
+}
+
 func number(low, high int, set func(*Config, int)) func(*Config, json.RawMessage) error {
 	return func(c *Config, v json.RawMessage) error {
 		var n int
@@ -142,7 +221,9 @@ const defaultWorkLimit = 2000
 
 // Default returns the settings without any file.
 func Default() Config {
-	return Config{BatchWriteDelay: time.Second, NewEventLimit: 2000, RecordSignalMatches: 5,
+	return Config{Source: "auto", MonitorFiles: true, MonitorNetwork: true, MonitorSecurity: true, MonitorSyscalls: true, MonitorDNS: true,
+		Hashes: []string{"sha256"}, HashMaxBytes: 256 << 20, HashPerSecond: 20, EventQueueExpiry: 120 * time.Second,
+		BatchWriteDelay: time.Second, NewEventLimit: 2000, RecordSignalMatches: 5,
 		ProcessExpiration: 180 * time.Second, WatchSignalPaths: true, SignalWorkLimit: defaultWorkLimit, LogLevel: "info"}
 }
 

@@ -28,9 +28,10 @@ func TestParse(t *testing.T) {
 		err  string // a part of the error; empty for none
 	}{
 		{"an empty object gives the defaults", `{}`, config.Default(), ""},
-		{"every setting", `{"fileRoots":["/etc","/srv/a b"],"batchWriteDelayMS":0,"newEventLimit":10,"recordSignalMatches":1,"processExpirationSeconds":1,"watchSignalPaths":false,"signalWorkLimit":0,"disableSignalsTrie":true,"signalsPublicKey":"team.pub","logLevel":"Warning"}`,
+		{"every setting", `{"source":"log:/var/log/audit/audit.log","auditRules":"leave","monitorFiles":false,"monitorNetwork":false,"monitorSecurity":false,"monitorSyscalls":false,"monitorDNS":false,"monitorImageLoad":true,"hashes":["md5","sha256"],"hashMaxBytes":0,"hashPerSecond":1,"eventQueueExpirationSeconds":3,"fileRoots":["/etc","/srv/a b"],"batchWriteDelayMS":0,"newEventLimit":10,"recordSignalMatches":1,"processExpirationSeconds":1,"watchSignalPaths":false,"signalWorkLimit":0,"disableSignalsTrie":true,"signalsPublicKey":"team.pub","logLevel":"Warning"}`,
 			with(func(c *config.Config) {
-				*c = config.Config{FileRoots: []string{"/etc", "/srv/a b"}, NewEventLimit: 10, RecordSignalMatches: 1, ProcessExpiration: time.Second, DisableSignalsTrie: true, SignalsPublicKey: "team.pub", LogLevel: "warn"}
+				*c = config.Config{Source: "log:/var/log/audit/audit.log", LeaveRules: true, MonitorImageLoad: true, Hashes: []string{"md5", "sha256"}, HashPerSecond: 1, EventQueueExpiry: 3 * time.Second,
+					FileRoots: []string{"/etc", "/srv/a b"}, NewEventLimit: 10, RecordSignalMatches: 1, ProcessExpiration: time.Second, DisableSignalsTrie: true, SignalsPublicKey: "team.pub", LogLevel: "warn"}
 			}), ""},
 		{"an empty list of roots is not the default list", `{"fileRoots":[]}`, with(func(c *config.Config) { c.FileRoots = []string{} }), ""},
 		{"the original's spelling of a level", `{"logLevel":"Information"}`, config.Default(), ""},
@@ -40,6 +41,11 @@ func TestParse(t *testing.T) {
 		{"null is not zero", `{"batchWriteDelayMS":null}`, config.Config{}, `setting "batchWriteDelayMS" has no value`},
 		{"null is not an empty list", `{"fileRoots":null}`, config.Config{}, `setting "fileRoots" has no value`},
 		{"a key that stands twice", `{"newEventLimit":1,"newEventLimit":2}`, config.Config{}, "stands twice"},
+		{"a source that is none", `{"source":"netlink"}`, config.Config{}, `want auto, unicast, multicast, plugin or log:PATH`},
+		{"a log without its whole path", `{"source":"log:audit.log"}`, config.Config{}, `named by its absolute path`},
+		{"rules that are neither kept nor managed", `{"auditRules":true}`, config.Config{}, `true is neither manage nor leave`},
+		{"a hash that is not had", `{"hashes":["sha1"]}`, config.Config{}, `"sha1": want sha256 and md5, each once`},
+		{"a hash named twice", `{"hashes":["md5","md5"]}`, config.Config{}, `want sha256 and md5, each once`},
 		{"a number over its limit", `{"batchWriteDelayMS":5001}`, config.Config{}, `setting "batchWriteDelayMS": 5001 is out of range`},
 		{"a number with a fraction", `{"newEventLimit":1.5}`, config.Config{}, "want a whole number"},
 		{"a word that is not true or false", `{"disableSignalsTrie":"yes"}`, config.Config{}, `setting "disableSignalsTrie": want true or false`},

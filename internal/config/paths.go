@@ -17,6 +17,7 @@ type Paths struct {
 	Signals   string // signals.bin
 	Database  string // monitor.db
 	State     string // process_state.bin: what signals remember of processes that run
+	Images    string // image_state.bin: hashes of files that were read
 	Undo      string // audit_undo.json
 	Lock      string // held while a recorder runs
 }
@@ -45,6 +46,7 @@ func PathsAt(home string) Paths {
 		Signals:   filepath.Join(state, "signals.bin"),
 		Database:  filepath.Join(state, "monitor.db"),
 		State:     filepath.Join(state, "process_state.bin"),
+		Images:    filepath.Join(state, "image_state.bin"),
 		Undo:      filepath.Join(state, "audit_undo.json"),
 		Lock:      filepath.Join(run, "seismo.lock"),
 	}

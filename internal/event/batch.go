@@ -24,6 +24,12 @@ type Batch struct {
 	// Sweep says that forks or exits were missed: the process table has to look
 	// which processes still run.
 	Sweep bool
+	// Until says how far a live source is: what it has to tell of up to this time
+	// (Unix time, nanoseconds) is in this batch or was in one before. 0: not known.
+	Until int64
+	// Position is how far a source that numbers its events is with this batch; without
+	// a serial it does not say.
+	Position Position
 	// Losses are what was lost while the batch was filled.
 	Losses []Loss
 	// Ended are processes that ended or expired; what is kept under their ids
@@ -71,6 +77,9 @@ func (b *Batch) Add(k Kind, op Op) *Event {
 	return e
 }
 
+// Bytes returns the memory that the values of the events take.
+func (b *Batch) Bytes() int { return cap(b.arena) }
+
 // Len returns the number of events.
 func (b *Batch) Len() int { return len(b.events) }
 
@@ -108,14 +117,38 @@ const maxSpareArena = 4 << 20
 
 // Reset empties the batch and keeps its memory.
 func (b *Batch) Reset() {
+	used := len(b.events)
+	for _, e := range b.events {
+		e.Process = nil // it must not stay for the sake of an event that waits for reuse,
+		clear(e.Tags)   // nor a proof
+	}
 	b.spare = append(b.spare, b.events...)
+	// What an uncommonly large batch needed is given back by and by.
+	if surplus := len(b.spare) - used; surplus > 0 {
+		keep := len(b.spare) - (surplus+7)/8
+		clear(b.spare[keep:])
+		b.spare = b.spare[:keep]
+	}
+	clear(b.events)
 	b.events = b.events[:0]
 	if cap(b.arena) > maxSpareArena {
 		b.arena = nil
 	}
 	b.arena, b.own, b.types = b.arena[:0], b.own[:0], b.types[:0]
 	b.Changes, b.Losses, b.Ended, b.Input = b.Changes[:0], b.Losses[:0], b.Ended[:0], ""
-	b.Platform, b.Sweep = "", false
+	b.Platform, b.Sweep, b.Until, b.Position = "", false, 0, Position{}
+}
+
+// Position is a place in the numbering of a source's events. What lies beyond it, and
+// Open events below it, were not handed on.
+type Position struct {
+	Boot   string // that the numbers are of
+	Serial uint64 // the greatest that was handed on; 0: not known
+	Open   uint64 // how many below it were not
+	Time   int64  // of the newest event, Unix time, nanoseconds
+	// Killed says that the recording before did not end by itself: that it ended is
+	// told even where nothing was missed.
+	Killed bool
 }
 
 // Change is a fork or the end of a process, as the kernel told it, or a mark that
@@ -165,6 +198,8 @@ const (
 	LossOversize  = "oversize"    // a record or event was cut at a limit
 	LossNotSeen   = "not_recording"
 	LossWrite     = "write_error"          // a batch could not be written
+	LossShed      = "shed"                 // events were dropped because more came than could be judged
+	LossExpired   = "expired"              // events waited in vain for the process that they are of
 	LossSetAside  = "database_set_aside"   // monitor.db could not be used; a new one was begun
 	LossProcesses = "processes_over_limit" // the process table was full: some were forgotten
 	LossState     = "state_unusable"       // what signals remembered before a restart could not be read

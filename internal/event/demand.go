@@ -10,6 +10,14 @@ package event
 type Demand struct {
 	Kinds KindSet
 	Paths []string // file paths, or beginnings of paths, that must be watched
+	// Calls are the system calls that signals name where nothing else tells of them
+	// (syscall.name, or SYSCALL of an audit record), in lower case, sorted.
+	Calls []string
+	// Records are the types of audit records that signals name, in upper case, sorted.
+	Records []string
+	// Unmet are sentences on what signals name in a way that no source can be told,
+	// sorted.
+	Unmet []string
 	Own   []string // names of the source's own fields that a signal reads, sorted
 	// AllOwn asks for every own field of every event, whatever Own says: replay
 	// prints them.

@@ -66,6 +66,8 @@ type Event struct {
 	values             [numSlots]value
 	ownFrom, ownTo     uint32
 	typesFrom, typesTo uint32
+
+	programFrom, programLen uint32 // see AddProgramFile
 }
 
 // value is what one slot holds: a number, or the offset (high half) and length

@@ -163,14 +163,18 @@ var windowsFields = [...]Field{ProcessOriginalFileName, ProcessCompany, ProcessP
 // MakeWindowsFacts returns the facts that text has, which is asked for the value of
 // each field; nil if it has none.
 func MakeWindowsFacts(text func(Field) string) *WindowsFacts {
-	var w WindowsFacts
+	var w *WindowsFacts
 	for _, f := range windowsFields {
-		*w.text(f) = text(f)
+		v := text(f)
+		if v == "" {
+			continue
+		}
+		if w == nil { // of Linux, none is made in vain for each process
+			w = new(WindowsFacts)
+		}
+		*w.text(f) = v
 	}
-	if w == (WindowsFacts{}) {
-		return nil
-	}
-	return &w
+	return w
 }
 
 // WindowsFields are the fields that [WindowsFacts] holds, in the order of the registry.

@@ -172,6 +172,16 @@ const (
 
 	FileResultPath
 
+	DNSServerAddress
+	DNSClientAddress
+	DNSClientPort
+	DNSProtocol
+	DNSTransaction
+	DNSAttribution
+
+	NetworkEndsKnown
+	SyscallTargetPID
+
 	numFields
 )
 
@@ -267,6 +277,7 @@ var rows = []row{
 	{NetworkSourceHost, "network.source_host", String, ScopeEvent, KindNetwork, nil, "Name of the host that the connection comes from."},
 	{NetworkDestinationHost, "network.destination_host", String, ScopeEvent, KindNetwork, nil, "Name of the host that the connection goes to."},
 	{NetworkInitiated, "network.initiated", String, ScopeEvent, KindNetwork, nil, "\"true\" if the process began the connection, \"false\" if it took it; where the source does not say, by the operation: connect or accept."},
+	{NetworkEndsKnown, "network.ends_known", String, ScopeEvent, KindNetwork, nil, "Which ends of a connection over IP are sure (Linux audit): both, source, destination or none. An end that is not sure has no fields."},
 	{NetworkOperation, "network.operation", String, ScopeEvent, KindNetwork, nil, "connect, accept, listen or disconnect."},
 
 	{RegistryKeyPath, "registry.key_path", String, ScopeEvent, KindRegistry, nil, "Full path of the registry key."},
@@ -301,6 +312,12 @@ var rows = []row{
 	{DNSResponse, "dns.response", String, ScopeEvent, KindDNS, nil, "Answer, as the source gives it."},
 	{DNSType, "dns.type", String, ScopeEvent, KindDNS, nil, "Type of record that was asked for (A, AAAA, …)."},
 	{DNSStatus, "dns.status", String, ScopeEvent, KindDNS, nil, "Status of the answer."},
+	{DNSServerAddress, "dns.server_address", Address, ScopeEvent, KindDNS, nil, "Address of the name server that was asked."},
+	{DNSClientAddress, "dns.client_address", Address, ScopeEvent, KindDNS, nil, "Address that asked."},
+	{DNSClientPort, "dns.client_port", Integer, ScopeEvent, KindDNS, nil, "Port that asked."},
+	{DNSProtocol, "dns.protocol", String, ScopeEvent, KindDNS, nil, "udp or tcp."},
+	{DNSTransaction, "dns.transaction", String, ScopeEvent, KindDNS, nil, "answered, unanswered (no answer within 5 s), answer_only (its query was not seen) or second_answer (another answer to a query that had one)."},
+	{DNSAttribution, "dns.attribution", String, ScopeEvent, KindDNS, nil, "exact (the process asked), resolver (the process is this host's name server and asked for somebody) or unknown (the event has no process)."},
 	{DNSOperation, "dns.operation", String, ScopeEvent, KindDNS, nil, "query."},
 
 	{SecurityEventID, "security.event_id", String, ScopeEvent, KindSecurity, nil, "Type of the record in the words of its source (audit: USER_AUTH; Windows: 4624)."},
@@ -320,9 +337,10 @@ var rows = []row{
 	{SecurityOperation, "security.operation", String, ScopeEvent, KindSecurity, nil, "logon, logoff, authenticate, privilege, account or policy."},
 
 	{SyscallName, "syscall.name", String, ScopeEvent, KindSyscall, nil, "Name of the system call, or its number where the name is not known."},
-	{SyscallArguments, "syscall.arguments", List, ScopeEvent, KindSyscall, nil, "First four arguments, in lower-case hex without prefix, as the kernel gives them."},
+	{SyscallArguments, "syscall.arguments", List, ScopeEvent, KindSyscall, nil, "Arguments, up to four: numbers in decimal, flags and requests by their names, everything else (pointers) in lower-case hex after 0x. Of calls whose arguments are not known, the first four in hex."},
 	{SyscallResult, "syscall.result", Integer, ScopeEvent, KindSyscall, nil, "What the call returned; a negative number is an error."},
 	{SyscallPath, "syscall.path", String, ScopeEvent, KindSyscall, nil, "Path that the call was about, where it names one."},
+	{SyscallTargetPID, "syscall.target_pid", Integer, ScopeEvent, KindSyscall, nil, "Process id of the process that the call acted upon (ptrace, kill, process_vm_writev)."},
 	{SyscallOperation, "syscall.operation", String, ScopeEvent, KindSyscall, nil, "call."},
 
 	{RecordType, "record.type", String, ScopeEvent, KindRecord, nil, "Type of the source's record (audit: SERVICE_START). Its own fields are read as record.'own name'."},

@@ -43,7 +43,7 @@ func TestMigrateFromVersion1(t *testing.T) {
 		t.Errorf("status of version 1: %+v; want one signal and no load", s)
 	}
 	db := openDB(t, path, Options{Refuse: true})
-	wantRows(t, path, "PRAGMA user_version", "3")
+	wantRows(t, path, "PRAGMA user_version", "4")
 	wantRows(t, path, "SELECT signal_name, severity FROM signal_matches", "old|low")
 	wantRows(t, path, "SELECT signal_name, enabled, work FROM signal_counts", "old|1|0")
 	setDefinitions(t, db, definitions(1))

@@ -19,9 +19,9 @@ import (
 const applicationID = 0x73656973
 
 // schemaVersion is the version that this program writes (PRAGMA user_version).
-const schemaVersion = 3
+const schemaVersion = 4
 
-//go:embed schema.sql schema-2.sql schema-3.sql views/*.sql
+//go:embed schema.sql schema-2.sql schema-3.sql schema-4.sql views/*.sql
 var sqlFiles embed.FS
 
 // migrations[v] brings a database of version v to version v+1. A step that was
@@ -30,6 +30,7 @@ var migrations = [schemaVersion]func(c *conn) error{
 	0: script("schema.sql"),
 	1: script("schema-2.sql"), // signals: overrides, lists, cost
 	2: script("schema-3.sql"), // facts of processes that only Windows has
+	3: script("schema-4.sql"), // what was collected
 }
 
 // script returns the step that runs the statements of the file called name.

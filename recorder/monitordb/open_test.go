@@ -32,11 +32,11 @@ func TestNewDatabase(t *testing.T) {
 			t.Errorf("mode of monitor.db%s is %o, want 600", suffix, in.Mode().Perm())
 		}
 	}
-	for pragma, want := range map[string]string{"application_id": "1936025971", "user_version": "3", "auto_vacuum": "2",
+	for pragma, want := range map[string]string{"application_id": "1936025971", "user_version": "4", "auto_vacuum": "2",
 		"page_size": "4096", "journal_mode": "wal"} {
 		wantRows(t, path, "PRAGMA "+pragma, want)
 	}
-	for pragma, want := range map[string]int64{"synchronous": 2, "cache_size": -8192} {
+	for pragma, want := range map[string]int64{"synchronous": 2, "cache_size": -4096} {
 		if got, err := db.conn.number("PRAGMA " + pragma); err != nil || got != want {
 			t.Errorf("PRAGMA %s of the writer is %d, %v; want %d", pragma, got, err, want)
 		}
@@ -185,7 +185,7 @@ func TestSetAside(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, "damaged", ErrNotDatabase},
-		{"newer", pragma("PRAGMA user_version = 4"), "newer", ErrVersion},
+		{"newer", pragma("PRAGMA user_version = 5"), "newer", ErrVersion},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -162,6 +162,7 @@ type Status struct {
 	LatestLoss       string // the one noted last; of matches over a limit only where there is no other
 	LatestLossTime   int64  // its end, Unix time in nanoseconds
 	LatestLossDetail string
+	Collection       Collection // in force, or that of the end; Start is 0 if none was noted
 	SignalState
 }
 
@@ -225,6 +226,9 @@ func (s *Status) read(ctx context.Context, tx *sql.Tx) error {
 		return failed
 	}
 	if err := s.SignalState.read(ctx, tx); err != nil {
+		return err
+	}
+	if err := s.Collection.read(ctx, tx); err != nil {
 		return err
 	}
 	rows, err := tx.QueryContext(ctx, "SELECT k.name, t.stored, t.first, t.last FROM tally t JOIN kind k ON k.id = t.kind ORDER BY t.kind")

@@ -3,54 +3,62 @@
 package monitordb
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"testing"
 
-	diff "github.com/google/go-cmp/cmp"
-
 	"seismo/internal/event"
 )
 
-// Of each pid of the boot the latest image is given, unless it ended.
+// Of each pid of the boot the latest image is given, unless it ended, with its
+// parents and previous images, whether these run or not.
 func TestRunning(t *testing.T) {
 	db := newDB(t)
 	a := newAdder(db.IDs())
-	image := func(n int, pid int32, boot, path string) *event.Process {
+	image := func(n int, pid int32, boot, path string, parent *event.Process) *event.Process {
 		p := process(n, path, path)
-		p.PID, p.Boot = pid, boot
+		p.PID, p.Boot, p.Parent = pid, boot, parent
 		return p
 	}
-	before := image(1, 10, "b1", "/bin/sh")
-	now := image(2, 10, "b1", "/usr/bin/vim")
+	script := image(6, 9, "b1", "/opt/script", image(7, 8, "b1", "/bin/login", nil))
+	before := image(1, 10, "b1", "/bin/sh", script)
+	now := image(2, 10, "b1", "/usr/bin/vim", script)
 	now.Previous = before
-	ended := image(3, 11, "b1", "/bin/ls")
-	elsewhere := image(4, 12, "b0", "/bin/cat")
-	odd := image(5, 13, "b1", "/tmp/\xff a")
-	for _, p := range []*event.Process{before, now, ended, elsewhere, odd} {
+	ended := image(3, 11, "b1", "/bin/ls", nil)
+	elsewhere := image(4, 12, "b0", "/bin/cat", nil)
+	odd := image(5, 13, "b1", "/tmp/\xff a", now)
+	for _, p := range []*event.Process{script.Parent, script, before, now, ended, elsewhere, odd} {
 		a.add(event.KindProcess, event.OpCreate, p)
 	}
-	a.add(event.KindProcess, event.OpEnd, ended)
+	for _, p := range []*event.Process{ended, script, script.Parent} {
+		a.add(event.KindProcess, event.OpEnd, p)
+	}
 	write(t, db, a.b)
-	got, err := db.Running(context.Background(), "b1")
+	r := reader(t, db.path)
+	got, err := r.Running(context.Background(), "b1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	slices.SortFunc(got, func(a, b Image) int { return cmp.Compare(a.PID, b.PID) })
-	var starts []int64
-	for i := range got {
-		starts = append(starts, got[i].Began)
-		got[i].Began = 0
+	slices.SortFunc(got, func(a, b *event.Process) int { return int(a.PID - b.PID) })
+	lineage := func(p *event.Process) (keys []event.ProcessKey) {
+		for q := range p.Ancestry() {
+			keys = append(keys, q.ID)
+		}
+		return keys
 	}
-	want := []Image{{Key: now.ID, PID: 10, Path: "/usr/bin/vim"}, {Key: odd.ID, PID: 13, Path: "/tmp/\xff a"}}
-	if d := diff.Diff(want, got); d != "" {
-		t.Errorf("Running(b1) (-want +got):\n%s", d)
+	if len(got) != 2 {
+		t.Fatalf("Running(b1) gives %d images, want those of pids 10 and 13", len(got))
 	}
-	if len(starts) == 2 && (starts[0]/1e6 != now.Start/1e6 || starts[1]/1e6 != odd.Start/1e6) {
-		t.Errorf("they began at %v; want %d and %d to the millisecond", starts, now.Start, odd.Start)
+	for i, want := range []*event.Process{now, odd} {
+		p := got[i]
+		if !slices.Equal(lineage(p), lineage(want)) || p.Path != want.Path || p.CommandLine != want.CommandLine || p.Start/1e6 != want.Start/1e6 || p.Boot != "b1" {
+			t.Errorf("Running(b1) gives %+v with the lineage %v, want %+v with %v", p, lineage(p), want, lineage(want))
+		}
 	}
-	if got, err := db.Running(context.Background(), "b2"); err != nil || len(got) != 0 {
+	if got[1].Parent != got[0] {
+		t.Error("two processes do not share the ancestor that they have in common")
+	}
+	if got, err := r.Running(context.Background(), "b2"); err != nil || len(got) != 0 {
 		t.Errorf("Running of a boot that is not there = %v, %v; want none", got, err)
 	}
 }

@@ -44,7 +44,8 @@ var tables = [...][]column{
 		{"address", event.NetworkAddress, asAddress}, {"port", event.NetworkPort, asNumber},
 		{"source_address", event.NetworkSourceAddress, asAddress}, {"source_port", event.NetworkSourcePort, asNumber},
 		{"destination_address", event.NetworkDestinationAddress, asAddress}, {"destination_port", event.NetworkDestinationPort, asNumber},
-		{"path", event.NetworkPath, asPath}, {"result", event.NetworkResult, asNumber}},
+		{"path", event.NetworkPath, asPath}, {"result", event.NetworkResult, asNumber},
+		{"ends_known", event.NetworkEndsKnown, asStr}},
 	event.KindRegistry: {
 		{"key_path", event.RegistryKeyPath, asPath}, {"value_name", event.RegistryValueName, asStr},
 		{"value_data", event.RegistryValueData, asValue}},
@@ -58,14 +59,18 @@ var tables = [...][]column{
 		{"signature_subject", event.DriverSignatureSubject, asStr}},
 	event.KindDNS: {
 		{"query", event.DNSQuery, asStr}, {"response", event.DNSResponse, asValue},
-		{"type", event.DNSType, asStr}, {"status", event.DNSStatus, asStr}},
+		{"type", event.DNSType, asStr}, {"status", event.DNSStatus, asStr},
+		{"server_address", event.DNSServerAddress, asAddress}, {"client_address", event.DNSClientAddress, asAddress},
+		{"client_port", event.DNSClientPort, asNumber}, {"protocol", event.DNSProtocol, asStr},
+		{"exchange", event.DNSTransaction, asStr}, {"attribution", event.DNSAttribution, asStr}},
 	event.KindSecurity: {
 		{"event_id", event.SecurityEventID, asStr}, {"result", event.SecurityResult, asStr},
 		{"target_user", event.SecurityTargetUser, asStr}, {"source_address", event.SecuritySourceAddress, asAddress},
 		{"logon_type", event.SecurityLogonType, asStr}, {"details", event.SecurityDetails, asValue}},
 	event.KindSyscall: {
 		{"name", event.SyscallName, asStr}, {"arguments", event.SyscallArguments, asList},
-		{"result", event.SyscallResult, asNumber}, {"path", event.SyscallPath, asPath}},
+		{"result", event.SyscallResult, asNumber}, {"path", event.SyscallPath, asPath},
+		{"target_pid", event.SyscallTargetPID, asNumber}},
 	event.KindRecord: {
 		{"type", event.RecordType, asStr}, {"text", event.RecordText, asValue}},
 }

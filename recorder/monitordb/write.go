@@ -19,7 +19,7 @@ type statements struct {
 	begin, commit, rollback                                            *statement
 	insertProc, fillProc, findProc, insertEnd, insertAttr, insertExtra *statement
 	insertEvent                                                        [len(tables)]*statement
-	insertLoss, addTally, setPulse, taken                              *statement
+	insertLoss, addTally, setPulse, setPosition, taken                 *statement
 }
 
 func (st *statements) prepare(c *conn) (err error) {
@@ -41,6 +41,7 @@ func (st *statements) prepare(c *conn) (err error) {
 			ON CONFLICT (kind) DO UPDATE SET stored = stored + excluded.stored,
 			first = min(first, excluded.first), last = max(last, excluded.last)`},
 		{&st.setPulse, "UPDATE pulse SET time = ?"},
+		{&st.setPosition, setPositionSQL},
 		{&st.taken, takenSQL()},
 	}
 	for k := range tables {
@@ -88,6 +89,9 @@ func (db *DB) Write(ctx context.Context, batches []*event.Batch) error {
 			}
 		}
 		if err := db.writeCounts(); err != nil {
+			return err
+		}
+		if err := db.writePosition(batches); err != nil {
 			return err
 		}
 		return db.writeTally()

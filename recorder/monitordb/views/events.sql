@@ -69,6 +69,7 @@ CREATE VIEW network_events AS SELECT
   t.destination_port AS destination_port,
   ud.s || u.name AS socket_path,
   t.result AS result,
+  ek.s AS ends_known,
   json_extract(ex.doc, '$.fields') AS more_fields,
   json_extract(ex.doc, '$.own') AS own_fields,
   ei.user_name AS event_user_name,
@@ -94,6 +95,7 @@ LEFT JOIN str sa ON sa.id = t.source_address
 LEFT JOIN str da ON da.id = t.destination_address
 LEFT JOIN path u ON u.id = t.path
 LEFT JOIN str ud ON ud.id = u.dir
+LEFT JOIN str ek ON ek.id = t.ends_known
 LEFT JOIN extra ex ON ex.id = t.id;
 
 CREATE VIEW registry_events AS SELECT
@@ -235,6 +237,12 @@ CREATE VIEW dns_events AS SELECT
   CAST(t.response AS TEXT) AS response,
   ty.s AS query_type,
   st.s AS status,
+  sv.s AS server_address,
+  cl.s AS client_address,
+  t.client_port AS client_port,
+  pr.s AS protocol,
+  tx.s AS dns_transaction,
+  at.s AS attribution,
   json_extract(ex.doc, '$.fields') AS more_fields,
   json_extract(ex.doc, '$.own') AS own_fields,
   ei.user_name AS event_user_name,
@@ -256,6 +264,11 @@ LEFT JOIN operation o ON o.id = t.op
 LEFT JOIN str q ON q.id = t.query
 LEFT JOIN str ty ON ty.id = t.type
 LEFT JOIN str st ON st.id = t.status
+LEFT JOIN str sv ON sv.id = t.server_address
+LEFT JOIN str cl ON cl.id = t.client_address
+LEFT JOIN str pr ON pr.id = t.protocol
+LEFT JOIN str tx ON tx.id = t.exchange
+LEFT JOIN str at ON at.id = t.attribution
 LEFT JOIN extra ex ON ex.id = t.id;
 
 CREATE VIEW security_events AS SELECT
@@ -315,6 +328,7 @@ CREATE VIEW syscall_events AS SELECT
   t.arguments AS arguments,
   t.result AS result,
   fd.s || f.name AS path,
+  t.target_pid AS target_pid,
   json_extract(ex.doc, '$.fields') AS more_fields,
   json_extract(ex.doc, '$.own') AS own_fields,
   ei.user_name AS event_user_name,

@@ -26,7 +26,7 @@ CREATE VIEW processes AS SELECT
   coalesce(p.ppid, pp.pid) AS parent_pid,
   yd.s || y.name AS parent_path,
   CAST(pc.line AS TEXT) AS parent_command_line,
-  ph.s AS parent_hash,
+  coalesce((SELECT s.s FROM proc_attr a JOIN str s ON s.id = a.hash WHERE a.proc = pp.id ORDER BY a.id DESC LIMIT 1), ph.s) AS parent_hash,
   p.previous AS previous_process_table_id,
   pi.user_id AS user_id,
   pi.group_id AS group_id,
