@@ -34,9 +34,15 @@ func TestDemandOfAlone(t *testing.T) {
 		{"a program is no file to watch", linux("file_event", ""), record("Image", equal, "/bin/sh"),
 			event.Demand{Kinds: file}},
 		{"records have their own names", linux("", "auditd"), and(record("type", equal, "EXECVE"), record("a0", equal, "id")),
-			event.Demand{Kinds: event.AllKinds, Own: []string{"a0", "type"}}},
+			event.Demand{Kinds: event.AllKinds, Own: []string{"a0", "type"}, Records: []string{"EXECVE"}}},
 		{"the path of a record", linux("", "auditd"), and(record("type", equal, "PATH"), record("name", equal, "/var/lib/x")),
-			event.Demand{Kinds: event.AllKinds, Own: []string{"name", "type"}, Paths: []string{"/var/lib/x"}}},
+			event.Demand{Kinds: event.AllKinds, Own: []string{"name", "type"}, Paths: []string{"/var/lib/x"}, Records: []string{"PATH"}}},
+		{"calls by name and number, not those that are left out", linux("", "auditd"),
+			and(record("SYSCALL", equal, "sethostname"), record("syscall", equal, "170"), not(record("SYSCALL", equal, "mount"))),
+			event.Demand{Kinds: event.AllKinds, Own: []string{"SYSCALL", "syscall"}, Calls: []string{"170", "sethostname"}}},
+		{"calls by a pattern", linux("", "auditd"), record("SYSCALL", begins, "set"),
+			event.Demand{Kinds: event.AllKinds, Own: []string{"SYSCALL"}, Unmet: []string{
+				`signal "signal 1" asks for calls by a pattern, which can not be made into rules: record.'SYSCALL' begins with 'set'`}}},
 		{"the name that another is compared with", linux("", "auditd"), record("uid", signals.IsField, "euid"),
 			event.Demand{Kinds: event.AllKinds, Own: []string{"euid", "uid"}}},
 		{"a word anywhere in a record", linux("", "auditd"), record(signals.AnyField, has, "shutdown"),
@@ -64,5 +70,49 @@ func TestDemandOfResultPath(t *testing.T) {
 	want := event.Demand{Kinds: event.SetOf(event.KindFile), Paths: []string{"/var/lib/x/"}}
 	if diff := cmp.Diff(want, b.program(t).Demand()); diff != "" {
 		t.Errorf("Demand() (-want +got):\n%s", diff)
+	}
+}
+
+// A text signal names calls too, and asks for those of a change of identity; what only
+// keeps it from firing asks for own names alone, and each signal can be asked by itself.
+func TestDemandOfCalls(t *testing.T) {
+	var b setBuilder
+	calls, security := event.SetOf(event.KindSyscall), event.SetOf(event.KindSecurity)
+	b.add("1", calls, and(ask("syscall.name", equal, "SetHostname", "mount"), not(ask("syscall.name", equal, "bpf"))))
+	b.add("2", security, ask("security.operation", equal, "privilege"))
+	b.add("3", calls, ask("syscall.name", has, "mod"))
+	p := b.program(t)
+	want := []event.Demand{
+		{Kinds: calls, Calls: []string{"mount", "sethostname"}},
+		{Kinds: security, Calls: privilegeCalls},
+		{Kinds: calls, Unmet: []string{`signal "signal 3" asks for calls by a pattern, which can not be made into rules: syscall.name contains 'mod'`}},
+	}
+	all := event.Demand{Kinds: calls | security, Unmet: want[2].Unmet,
+		Calls: []string{"capset", "mount", "setgid", "sethostname", "setregid", "setresgid", "setresuid", "setreuid", "setuid"}}
+	for i, w := range want {
+		if diff := cmp.Diff(w, p.DemandOf(i)); diff != "" {
+			t.Errorf("DemandOf(%d) (-want +got):\n%s", i, diff)
+		}
+	}
+	if diff := cmp.Diff(all, p.Demand()); diff != "" {
+		t.Errorf("Demand() (-want +got):\n%s", diff)
+	}
+}
+
+// Where events of one platform come, what is for others needs nothing.
+func TestDemandOn(t *testing.T) {
+	var b setBuilder
+	for i, product := range []string{"windows", "linux", ""} {
+		b.add(string(rune('1'+i)), event.AllKinds, ask("record.'TargetFilename'", begins, "/of/"+product))
+		b.set.Signals[i].Alone, b.set.Signals[i].Logsource = true, signals.Logsource{Product: product, Category: "file_event"}
+	}
+	b.add("4", event.SetOf(event.KindFile), ask("file.path", begins, "/of/macos"))
+	b.set.Definitions[3].Platforms = []string{"macos"}
+	p := b.program(t)
+	if got, want := p.DemandOn("linux").Paths, []string{"/of/", "/of/linux"}; !cmp.Equal(got, want) {
+		t.Errorf("DemandOn(linux): paths %q; want %q", got, want)
+	}
+	if got, want := p.Demand().Paths, []string{"/of/", "/of/linux", "/of/macos", "/of/windows"}; !cmp.Equal(got, want) {
+		t.Errorf("Demand: paths %q; want %q", got, want)
 	}
 }

@@ -49,6 +49,7 @@ type Matcher struct {
 	latches   latchTable
 	late      lateTable
 	remembers bool // the signal at hand sees latches
+	through   event.ID
 
 	watch func() // called before an event is judged, see MatchExplaining; may be nil
 
@@ -145,6 +146,7 @@ func (m *Matcher) Match(b *event.Batch) {
 			m.settleExplained(b, e)
 		}
 		m.account.judged(e.Time)
+		m.through = max(m.through, e.ID)
 	}
 	m.settleCorrelations(b)
 	m.judge.event, m.judge.process, m.latches.at = nil, nil, nil
@@ -152,6 +154,10 @@ func (m *Matcher) Match(b *event.Batch) {
 	m.forget(b)
 	m.settle(b.Ended)
 }
+
+// Through returns the greatest id of the events that m, or the matcher whose memory
+// it has, judged: what is stored with a greater one is not in its memory. 0: none.
+func (m *Matcher) Through() event.ID { return m.through }
 
 // begin makes e the event at hand.
 func (m *Matcher) begin(e *event.Event) {

@@ -25,6 +25,10 @@ func (m *Matcher) LoadState(r io.Reader) error {
 	s := stateReader{r: bufio.NewReaderSize(io.LimitReader(r, maxState), 1<<16), sum: crc32.New(castagnoli)}
 	latches, late := m.emptyTables()
 	s.header()
+	through := event.ID(s.u64())
+	if through < 0 {
+		s.fail("its last event is %d", through)
+	}
 	m.readLatches(&s, &latches)
 	m.readLate(&s, &late)
 	groups := newGroupTable(m.p.correlation)
@@ -44,7 +48,7 @@ func (m *Matcher) LoadState(r io.Reader) error {
 	if s.err != nil {
 		return fmt.Errorf("load the memory of signals: %w", s.err)
 	}
-	m.latches, m.late, m.correlator.groups = latches, late, groups
+	m.latches, m.late, m.correlator.groups, m.through = latches, late, groups, through
 	return nil
 }
 
@@ -264,5 +268,6 @@ func (m *Matcher) TakeOver(old *Matcher) {
 	m.latches.evicted.merge(old.latches.evicted)
 	m.late.evicted.merge(old.late.evicted)
 	old.latches, old.late = old.emptyTables()
+	m.through = max(m.through, old.through)
 	m.takeOverCorrelations(old)
 }

@@ -34,7 +34,7 @@ var (
 
 const (
 	stateMagic   = "\x7fSEIMEM\n"
-	stateVersion = 2
+	stateVersion = 3
 	maxState     = 512 << 20 // bytes
 
 	// The limits of a late value in a file. An event has less room than that.
@@ -53,6 +53,7 @@ func (m *Matcher) SaveState(w io.Writer) error {
 	s.b = append(s.b, stateMagic...)
 	s.u32(stateVersion)
 	s.u64(event.Fingerprint())
+	s.u64(uint64(m.through))
 	m.saveLatches(&s)
 	m.saveLate(&s)
 	m.saveCorrelations(&s)

@@ -142,7 +142,7 @@ func TestStateThatIsRefused(t *testing.T) {
 		copy(b[at:], to)
 		return sealed(b)
 	}
-	const items = len(stateMagic) + 12
+	const items = len(stateMagic) + 20
 	processes := items + 4 + 3*12
 	huge := []byte{0xff, 0xff, 0xff, 0xff}
 	tests := []struct {
@@ -153,8 +153,9 @@ func TestStateThatIsRefused(t *testing.T) {
 	}{
 		{"nothing", nil, ErrStateFormat, ""},
 		{"another file", []byte("SQLite format 3\x00 and more"), ErrStateFormat, ""},
-		{"a newer version", change(len(stateMagic), 3), ErrStateVersion, "version 3"},
+		{"a newer version", change(len(stateMagic), 4), ErrStateVersion, "version 4"},
 		{"another registry", change(len(stateMagic)+4, body[len(stateMagic)+4]+1), ErrStateRegistry, ""},
+		{"an id that is none", change(items-1, 0x80), ErrStateDamaged, "its last event"},
 		{"cut short", state[:len(state)-5], ErrStateDamaged, "ends early"},
 		{"cut in the header", state[:len(stateMagic)+2], ErrStateDamaged, "ends early"},
 		{"a bit that changed", append(change(len(body)-5, body[len(body)-5]^1)[:len(body)], state[len(body):]...), ErrStateDamaged, "checksum"},

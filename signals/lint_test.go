@@ -183,9 +183,10 @@ func TestLintPlatforms(t *testing.T) {
 		{"[linux]", "registry.key_path contains run1", "platform"},
 		{"[windows]", "registry.key_path contains run1", ""},
 		{"[linux, windows, macos]", "registry.key_path contains run1", "platform platform"},
-		{"[linux]", "image.path is '/a' OR dns.query is b", "platform"},
-		{"[linux]", "image.path is '/a' OR file.path is b", ""},
-		{"[linux]", "file.path is '/a' AND dns.query is b", "platform"},
+		{"[macos]", "image.path is '/a' OR dns.query is b", "platform"},
+		{"[macos]", "image.path is '/a' OR file.path is b", ""},
+		{"[macos]", "file.path is '/a' AND dns.query is b", "platform"},
+		{"[linux]", "image.path is '/a' OR dns.query is b", ""},
 		{"[windows]", "syscall.name is ptrace", "platform"},
 		{"[linux]", "syscall.name is ptrace AND driver.name is b", ""},
 	}

@@ -11,13 +11,15 @@ import "seismo/internal/event"
 //
 //   - linux: the audit system (package sources/audit) tells of processes, files,
 //     sockets, kernel modules, system calls, and of logins and accounts by the
-//     records of user space; what has no kind becomes a record event. It has no
-//     records of loaded libraries, of names asked for, or of a registry.
+//     records of user space; what has no kind becomes a record event. Loaded
+//     libraries and names asked for have sources of their own. There is no registry.
 //   - macos: the records of OpenBSM are of system calls and logins too.
 //   - windows: the event logs have no system calls.
 func kindsOn(platform string) event.KindSet {
 	switch platform {
-	case "linux", "macos":
+	case "linux":
+		return event.AllKinds &^ event.SetOf(event.KindRegistry)
+	case "macos":
 		return event.AllKinds &^ event.SetOf(event.KindRegistry, event.KindImage, event.KindDNS)
 	case "windows":
 		return event.AllKinds &^ event.SetOf(event.KindSyscall)

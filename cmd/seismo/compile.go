@@ -22,6 +22,8 @@ type compileFlags struct {
 	output, lists         string
 	asJSON, quiet, report bool
 	keepGoing             bool
+	host                  bool
+	mutes                 []mute // with host: the signals that can not fire here
 	minStatus, minLevel   string
 	dump, sign            string
 }
@@ -45,6 +47,12 @@ is 2 as without it.
 file, line, column, id, message, hint. The exit code is 1 then, and 2 if nothing is
 left. A correlation is refused with a rule that it refers to.
 
+--for-this-host names the signals that can not fire here, and why: the settings do not
+record that kind of event, no such file is watched, no rule can ask for that system call
+or record, or they are for another system. It asks nothing of the kernel and needs no
+privilege, unless auditRules is leave; the exit code stays as it is. The list is on
+standard error, with --json in "cannot_fire".
+
 Definitions with status unsupported are left out. --min-status leaves out those below
 a status, in the order unsupported, deprecated, experimental, test, stable; a
 definition without one counts as experimental. --min-level leaves out those below a
@@ -58,6 +66,7 @@ severity, but not what a correlation needs that stays.`,
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print a JSON object")
 	cmd.Flags().BoolVar(&f.report, "report", false, "print what the signals are made of and will cost")
 	cmd.Flags().BoolVar(&f.keepGoing, "keep-going", false, "compile what is right, list what was refused")
+	cmd.Flags().BoolVar(&f.host, "for-this-host", false, "name the signals that can not fire on this host, and why")
 	cmd.Flags().StringVar(&f.minStatus, "min-status", "", "leave out definitions with a status below this one (default: deprecated)")
 	cmd.Flags().StringVar(&f.minLevel, "min-level", "", "leave out definitions with a severity below this one")
 	cmd.Flags().StringVar(&f.dump, "dump", "", dumpUsage)
@@ -115,6 +124,9 @@ func compile(cmd *cobra.Command, f compileFlags, args []string) error {
 		f.output = pathsOf(cmd).Signals
 	}
 	if err := engine.WriteFile(f.output, p); err != nil {
+		return err
+	}
+	if f.mutes, err = f.forThisHost(cmd, p, args); err != nil {
 		return err
 	}
 	show := func() error { return f.say(cmd, p, made) }
@@ -237,7 +249,13 @@ func (f *compileFlags) say(cmd *cobra.Command, p *engine.Program, made compiled)
 		if f.keepGoing {
 			out["refused_definitions"], out["refused"] = made.definitions, append(signals.Diagnostics{}, made.refused...)
 		}
+		if f.host {
+			out["cannot_fire"] = f.mutes
+		}
 		return display.WriteJSON(cmd.OutOrStdout(), out)
+	}
+	if f.host {
+		sayMutes(cmd.ErrOrStderr(), f.mutes, p.Signals())
 	}
 	if !f.quiet {
 		left := made.leftOut()

@@ -93,6 +93,7 @@ func showStatus(out io.Writer, s monitordb.Status, holder string) error {
 	}
 	line("processes", "%d", s.Processes)
 	line("signals", "%d active, %d matches, %d of them stored with proof", s.Signals, s.Matches, s.StoredMatches)
+	showCollection(line, s.Collection)
 	showSignalState(line, s.SignalState)
 	if s.Losses > 0 {
 		line("losses", "%d rows; the latest at %s: %s %s", s.Losses, moment(s.LatestLossTime), display.Text(s.LatestLoss), display.Text(s.LatestLossDetail))
@@ -175,6 +176,7 @@ func statusJSON(s monitordb.Status, holder string) map[string]any {
 		"stored_by_kind": kinds, "processes": s.Processes, "signals": s.Signals, "matches": s.Matches,
 		"stored_matches": s.StoredMatches, "loss_rows": s.Losses,
 	}
+	collectionJSON(out, s.Collection)
 	signalStateJSON(out, s.SignalState)
 	if s.Host.Time != 0 {
 		out["host"] = map[string]any{"name": s.Host.Name, "platform": s.Host.Platform, "kernel": s.Host.Kernel,

@@ -3,11 +3,9 @@
 package audit
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -26,50 +24,47 @@ func TestDemandFolders(t *testing.T) {
 	if err := os.Symlink("real", filepath.Join(top, "link")); err != nil {
 		t.Fatal(err)
 	}
-	var many []string
-	for i := range maxDemandFolders + 3 {
-		dir := fmt.Sprintf("/many/%02d", i)
-		many = append(many, dir+"/")
-		if err := os.MkdirAll(filepath.Join(top, dir), 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
 	tests := []struct {
 		name    string
 		paths   []string
 		covered []string
 		want    []string
-		warning string
 	}{
-		{"a folder", []string{"/etc/app/"}, nil, []string{"/etc/app"}, ""},
-		{"a file in a folder", []string{"/real/file"}, nil, []string{"/real"}, ""},
-		{"the beginning of a name", []string{"/etc/app/co"}, nil, []string{"/etc/app"}, ""},
-		{"covered by a root", []string{"/etc/app/x"}, []string{"/etc"}, nil, ""},
-		{"covered by each other", []string{"/etc/app/", "/etc/app/x"}, nil, []string{"/etc/app"}, ""},
-		{"in the letters of the file system", []string{"/var/lib/tool/SUB/x"}, nil, []string{"/var/lib/Tool/sub"}, ""},
-		{"two folders that differ in their letters", []string{"/var/lib/tool/"}, nil, []string{"/var/lib/Tool", "/var/lib/tool"}, ""},
-		{"through a link", []string{"/link/file"}, nil, []string{"/real"}, ""},
-		{"a folder that is not there", []string{"/nowhere/x/y"}, nil, nil, ""},
-		{"all of the file system", []string{"/"}, nil, nil, "/ as a whole is not watched"},
-		{"no files", []string{"/proc/1/"}, nil, nil, "not watched"},
-		{"devices", []string{"/dev/input/x", "/dev/shm/x/"}, nil, []string{"/dev/shm/x"}, "/dev/input as a whole"},
-		{"no path of this system", []string{`c:\windows\`, "etc/app", "/etc/\x00"}, nil, nil, ""},
-		{"too many", many, nil, []string{"*"}, "3 are not watched"},
+		{"a folder", []string{"/etc/app/"}, nil, []string{"/etc/app"}},
+		{"a file in a folder", []string{"/real/file"}, nil, []string{"/real"}},
+		{"the beginning of a name", []string{"/etc/app/co"}, nil, []string{"/etc/app"}},
+		{"covered by a root", []string{"/etc/app/x"}, []string{"/etc"}, nil},
+		{"twice", []string{"/etc/app/", "/etc/app/x"}, nil, []string{"/etc/app"}},
+		{"in the letters of the file system", []string{"/var/lib/tool/SUB/x"}, nil, []string{"/var/lib/Tool/sub"}},
+		{"two folders that differ in their letters", []string{"/var/lib/tool/"}, nil, []string{"/var/lib/Tool", "/var/lib/tool"}},
+		{"through a link", []string{"/link/file"}, nil, []string{"/real"}},
+		{"a folder that is not there", []string{"/nowhere/x/y"}, nil, nil},
+		{"all of the file system", []string{"/"}, nil, []string{"/"}},
+		{"no path of this system", []string{`c:\windows\`, "etc/app", "/etc/\x00"}, nil, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, warnings := demandFolders(top, tt.paths, tt.covered)
-			if slices.Equal(tt.want, []string{"*"}) {
-				if len(got) != maxDemandFolders {
-					t.Errorf("demandFolders: %d folders; want %d", len(got), maxDemandFolders)
-				}
-			} else if !slices.Equal(got, tt.want) {
+			var got []string
+			for _, w := range demandFolders(top, unnamed(tt.paths), tt.covered) {
+				got = append(got, w.Name)
+			}
+			if !slices.Equal(got, tt.want) {
 				t.Errorf("demandFolders(%q, covered %q) = %q; want %q", tt.paths, tt.covered, got, tt.want)
 			}
-			if said := strings.Join(warnings, "\n"); !strings.Contains(said, tt.warning) || tt.warning == "" && said != "" {
-				t.Errorf("warnings %q; want one that says %q", said, tt.warning)
-			}
 		})
+	}
+	both := demandFolders(top, []Wanted{{"/etc/app/a", []string{"one"}}, {"/etc/app/b", []string{"two"}}}, nil)
+	if len(both) != 1 || !slices.Equal(both[0].By, []string{"one", "two"}) {
+		t.Errorf("demandFolders of two signals = %+v; want one folder for both", both)
+	}
+}
+
+func TestRelease(t *testing.T) {
+	for name, want := range map[string][2]int{"6.18.44": {6, 18}, "5.16.0-rc1": {5, 16}, "5.4-custom": {5, 4}, "6": {6, 0},
+		"": {0, 0}, "x.y": {0, 0}, "999999999999999999999.1": {9999, 1}} {
+		if major, minor := release(name); major != want[0] || minor != want[1] {
+			t.Errorf("release(%q) = %d, %d; want %d", name, major, minor, want)
+		}
 	}
 }
 
@@ -91,7 +86,7 @@ func TestReplan(t *testing.T) {
 		some := func(label string) []undoRule {
 			return plannedRules(outer, rapid.SliceOfDistinct(rapid.SampledFrom(roots), rapid.ID).Draw(t, label)...)
 		}
-		in, err := prepareInstall(k, path, undoFile{BootID: "b", PID: 7}, some("first"))
+		in, err := prepareInstall(k, path, undoFile{BootID: "b", PID: 7}, some("first"), hold{way: WayUnicast})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -75,8 +75,10 @@ func (k *kernelControl) Close() error { return k.client.Close() }
 // process in a user namespace).
 func refused(err error) error {
 	switch {
+	case (errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES)) && hasCapability(unix.CAP_AUDIT_CONTROL):
+		return fmt.Errorf("the audit system answers only in the first pid namespace, not in a container with one of its own (%v): %w", err, ErrPrivilege)
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
-		return fmt.Errorf("CAP_AUDIT_CONTROL is missing, or this is not the first pid namespace: %w", ErrPrivilege)
+		return fmt.Errorf("CAP_AUDIT_CONTROL is missing: %w", ErrPrivilege)
 	case errors.Is(err, unix.ECONNREFUSED):
 		return fmt.Errorf("CAP_AUDIT_CONTROL counts in the first user namespace only: %w", ErrPrivilege)
 	case errors.Is(err, unix.EPROTONOSUPPORT), errors.Is(err, unix.EAFNOSUPPORT):
@@ -112,8 +114,13 @@ func (k *kernelControl) Rules() ([][]byte, error) {
 	return rules, nil
 }
 
-func (k *kernelControl) AddRule(wire []byte) error    { return k.client.AddRule(wire) }
-func (k *kernelControl) DeleteRule(wire []byte) error { return k.client.DeleteRule(wire) }
+func (k *kernelControl) AddRule(wire []byte) error { return k.client.AddRule(wire) }
+
+// DeleteRule deletes a rule. The kernel does not find it by a form that says to put it
+// first, and go-libaudit does not tell that it was not found.
+func (k *kernelControl) DeleteRule(wire []byte) error {
+	return k.request(unix.AUDIT_DEL_RULE, normalWire(wire))
+}
 
 func (k *kernelControl) Set(setting string, value uint32) error {
 	const wait = libaudit.WaitForReply
@@ -148,9 +155,9 @@ func (k *kernelControl) ClearRole() error {
 	return k.request(libaudit.AuditSet, status)
 }
 
-// Echo has the kernel send a record of type [echoType] with text to whoever has
-// the role. It needs CAP_AUDIT_WRITE.
-func (k *kernelControl) Echo(text string) error { return k.request(echoType, append([]byte(text), 0)) }
+// Echo has the kernel send a record of type [markType] with text to all who get
+// records. It needs CAP_AUDIT_WRITE.
+func (k *kernelControl) Echo(text string) error { return k.request(markType, append([]byte(text), 0)) }
 
 // request sends a request that the kernel acknowledges and does not answer.
 func (k *kernelControl) request(typ uint16, data []byte) error {
@@ -178,8 +185,7 @@ func (k *kernelControl) request(typ uint16, data []byte) error {
 func buildRules(rules []Rule) ([]undoRule, error) {
 	built := make([]undoRule, 0, len(rules))
 	for _, r := range rules {
-		spec := &rule.SyscallRule{Type: rule.AppendSyscallRuleType, List: "exit", Action: r.Action,
-			Syscalls: r.Syscalls, Keys: []string{RuleKey}}
+		spec := &rule.SyscallRule{Type: rule.AppendSyscallRuleType, List: "exit", Action: r.Action, Keys: []string{RuleKey}}
 		for _, f := range r.Filters {
 			spec.Filters = append(spec.Filters, rule.FilterSpec{
 				Type: rule.ValueFilterType, LHS: f.Field, Comparator: f.Op, RHS: f.Value})
@@ -188,10 +194,8 @@ func buildRules(rules []Rule) ([]undoRule, error) {
 		if err != nil {
 			return nil, fmt.Errorf("build audit rule %q: %w", r, err)
 		}
-		if r.First {
-			// go-libaudit builds for the end of the list only.
-			flags := binary.NativeEndian.Uint32(wire)
-			binary.NativeEndian.PutUint32(wire, flags|wirePrepend)
+		if err := finishWire(wire, r); err != nil {
+			return nil, fmt.Errorf("build audit rule %q: %w", r, err)
 		}
 		built = append(built, undoRule{Text: r.String(), Wire: wire})
 	}
@@ -261,7 +265,7 @@ func Undo(path string) (UndoReport, error) {
 func bootID() (string, error) {
 	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
-		return "", fmt.Errorf("read the boot id: %w", err)
+		return "", fmt.Errorf("read the boot id (is /proc mounted here?): %w", err)
 	}
 	return strings.TrimSpace(string(id)), nil
 }

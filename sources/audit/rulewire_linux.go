@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // This file reads as much of a rule in the kernel's own form as is needed to
-// tell our rules from those of others. Building that form is left to
-// go-libaudit (install_linux.go).
+// tell our rules from those of others, and writes what go-libaudit, which is left to
+// build that form (install_linux.go), has no words for.
 
 package audit
 
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"slices"
 )
 
@@ -17,13 +18,52 @@ import (
 // 64 entries each, the length of the strings, and the strings.
 const (
 	wireMaxFields = 64
+	wireMask      = 4 * 3
 	wireFields    = 4 * (3 + 64)
 	wireValues    = wireFields + 4*wireMaxFields
+	wireOperators = wireFields + 4*2*wireMaxFields
 	wireBufLen    = wireFields + 4*3*wireMaxFields
 	wireHeader    = wireBufLen + 4
 	wirePrepend   = 0x10 // AUDIT_FILTER_PREPEND, in flags
 	wireKeyField  = 210  // AUDIT_FILTERKEY
 )
+
+// The lists of rules (include/uapi/linux/audit.h, AUDIT_FILTER_*), in flags.
+const (
+	wireTaskList  = 1
+	wireExitList  = 4
+	wireUringList = 7
+)
+
+// finishWire writes into wire, which was built of r without its calls for the end of
+// the list exit, what go-libaudit has no words for: the calls, of which its tables have
+// the older ones only, the list, and the place in it.
+func finishWire(wire []byte, r Rule) error {
+	if len(r.Syscalls) != len(r.numbers) {
+		return fmt.Errorf("%d calls with %d numbers", len(r.Syscalls), len(r.numbers))
+	}
+	flags := uint32(wireExitList)
+	if r.List == uringList {
+		flags = wireUringList
+	}
+	if r.First {
+		flags |= wirePrepend
+	}
+	binary.NativeEndian.PutUint32(wire, flags)
+	if len(r.numbers) == 0 {
+		return nil
+	}
+	mask := wire[wireMask:wireFields]
+	clear(mask)
+	for _, n := range r.numbers {
+		if n >= maxCall {
+			return fmt.Errorf("call %d: the mask of a rule ends at %d", n, maxCall-1)
+		}
+		word := mask[n/32*4:]
+		binary.NativeEndian.PutUint32(word, binary.NativeEndian.Uint32(word)|1<<(n%32))
+	}
+	return nil
+}
 
 // hasWireString reports whether a field's value is the length of a string
 // (kernel/auditfilter.c, audit_data_to_entry).
@@ -93,5 +133,5 @@ func isNeverTask(wire []byte) bool {
 		return false
 	}
 	word := func(at int) uint32 { return binary.NativeEndian.Uint32(wire[at:]) }
-	return word(0)&^wirePrepend == 1 && word(4) == 0 && word(8) == 0
+	return word(0)&^wirePrepend == wireTaskList && word(4) == 0 && word(8) == 0
 }

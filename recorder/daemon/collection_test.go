@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"context"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/rs/zerolog"
+
+	"seismo/internal/config"
+	"seismo/internal/event"
+	"seismo/recorder/monitordb"
+	"seismo/sources/audit"
+)
+
+func TestCollectionOf(t *testing.T) {
+	process, file, dns := event.SetOf(event.KindProcess), event.SetOf(event.KindFile), event.SetOf(event.KindDNS)
+	plan := audit.Plan{Sees: audit.Sees{Kinds: process | file, Folders: []string{"/etc"}, Calls: []string{"execve"}},
+		Unmet: []audit.Unmet{{What: "system call x", By: []string{`signal "s"`}, Reason: "why"}}}
+	tests := []struct {
+		name string
+		p    audit.Plan
+		d    event.Demand
+		also event.KindSet
+		want monitordb.Collection
+	}{
+		{"rules of ours and a source beside", plan, event.Demand{Own: []string{"a0"}}, dns, monitordb.Collection{Source: "unicast",
+			Kinds: []string{"process", "file", "dns"}, Paths: []string{"/etc"}, Calls: []string{"execve"}, Own: []string{"a0"}, Rules: []string{"r"},
+			Unmet: []string{`signal "s" asks for system call x: why`}}},
+		{"a kind that nobody records, all own names, a path that is not watched", audit.Plan{Sees: plan.Sees},
+			event.Demand{Kinds: process | dns, AllOwn: true, Paths: []string{"/etc/x", "/etcetera", "relative"}, Unmet: []string{"a pattern"}}, 0,
+			monitordb.Collection{Source: "unicast", Kinds: []string{"process", "file"}, Paths: []string{"/etc"}, Calls: []string{"execve"}, Own: []string{"*"}, Rules: []string{"r"},
+				Unmet: []string{"loaded signals ask for events of kind dns, which are not recorded", "a pattern",
+					"loaded signals name 1 paths that are not watched, and watchSignalPaths is false"}}},
+		{"rules of others", audit.Plan{Sees: plan.Sees, InForce: []string{"theirs"}}, event.Demand{Calls: []string{"execve", "mount"}}, 0,
+			monitordb.Collection{Source: "unicast", Kinds: []string{"process", "file"}, Paths: []string{"/etc"}, Calls: []string{"execve"}, Rules: []string{"theirs"},
+				Unmet: []string{"loaded signals ask for system call mount: no rule in force sees it"}}},
+	}
+	for _, tt := range tests {
+		got := collectionOf(audit.State{Way: audit.WayUnicast, Rules: []string{"r"}}, tt.p, tt.d, tt.also, false)
+		if !reflect.DeepEqual(got, tt.want) {
+			t.Errorf("%s: collectionOf = %+v; want %+v", tt.name, got, tt.want)
+		}
+	}
+}
+
+// plannedSource is a source whose plan the test decides.
+type plannedSource struct {
+	state audit.State
+	plan  audit.Plan
+}
+
+func (s *plannedSource) Read(context.Context, *event.Batch) error { return nil }
+func (s *plannedSource) Stats() event.SourceStats                 { return event.SourceStats{} }
+func (s *plannedSource) Close() error                             { return nil }
+func (s *plannedSource) State() audit.State                       { return s.state }
+func (s *plannedSource) Plan() audit.Plan                         { return s.plan }
+
+// Each change is a row with its reason, and nothing is written twice.
+func TestNoteCollection(t *testing.T) {
+	ctx := context.Background()
+	db, err := monitordb.Open(filepath.Join(t.TempDir(), "monitor.db"), monitordb.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	src := &plannedSource{state: audit.State{Way: audit.WayUnicast, Changes: 1, Rules: []string{"-a always"}}, plan: audit.Plan{Sees: audit.Sees{Kinds: event.SetOf(event.KindProcess)}}}
+	l := &life{Options: Options{Log: zerolog.Nop(), Config: config.Config{MonitorSecurity: true}}, db: db, source: src,
+		signals: signalsOf(t, nil, [3]string{"1", "a", "low"})}
+	l.noteCollection(ctx, becauseStart)
+	l.noteChanges(ctx) // nothing has
+	src.state.Changes++
+	l.noteChanges(ctx) // something has, but not what is collected
+	src.state.Changes, src.plan.Sees.Calls = 3, []string{"mount"}
+	l.noteCollection(ctx, becauseSignals)
+	src.state.Changes, src.state.Rules = 4, []string{"-a x", "-a y"}
+	l.noteChanges(ctx)
+	src.state.Changes, src.state.Way = 5, audit.WayMulticast
+	l.noteChanges(ctx)
+	r, err := monitordb.OpenReader(db.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	s, err := r.Status(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := s.Collection
+	if got.Reason != becauseSource || got.Source != "multicast" || len(got.Calls) != 1 || len(got.Rules) != 2 || !strings.Contains(strings.Join(got.Unmet, ""), "kind file") {
+		t.Errorf("collection in force: %+v; want that of multicast, with a call, a rule, and the file events that a signal lacks", got)
+	}
+	var reasons []any
+	if _, err := r.Query(ctx, "SELECT group_concat(reason, ' ') AS reasons FROM collection", monitordb.QueryOptions{},
+		func([]string) error { return nil }, func(row []any) error { reasons = append(reasons, row...); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(reasons, []any{"start signals rules source"}) {
+		t.Errorf("reasons %v; want start signals rules source", reasons)
+	}
+}
