@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"seismo/internal/event"
 )
 
 // The reasons why the audit role cannot be had or was lost. Errors that wrap
@@ -26,7 +28,7 @@ var (
 	ErrImmutable = errors.New("the audit configuration is locked until the next boot")
 	// ErrForeign: auditing is on with the rules of somebody else.
 	ErrForeign = errors.New("auditing is in use by others (auditd?); stop them first")
-	// ErrReplaced: another process asked for the role, or took it.
+	// ErrReplaced: the role was lost, and records cannot be had beside who has it.
 	ErrReplaced = errors.New("the audit role is given up to another process")
 	// ErrRunning: the recorder that the undo file belongs to still runs.
 	ErrRunning = errors.New("the recorder that changed the audit configuration is running")
@@ -38,6 +40,20 @@ var (
 type KernelOptions struct {
 	// UndoPath is the undo file. It must be given; its folder must exist.
 	UndoPath string
+	// Way is the way that records come by; the zero value stands for [WayAuto].
+	Way Way
+	// Feed, if it is not nil, is a way in that the caller has opened. Way is then not
+	// looked at. The source closes it, also when OpenKernel fails.
+	Feed *Feed
+	// LeaveRules uses the audit rules that are in force: none is added or taken away.
+	LeaveRules bool
+	// ExcludeChildren keeps the processes that this one starts from being audited
+	// where the kernel would audit us: by every way but unicast.
+	ExcludeChildren bool
+	// Last says where the recording before this one ended.
+	Last event.Position
+	// Monitor says what rules are for beside processes; nil stands for [MonitorAll].
+	Monitor *Monitor
 	// Roots are the folders whose files are watched; nil stands for
 	// [DefaultRoots]. Those that do not exist are left out with a warning.
 	Roots []string
@@ -54,8 +70,28 @@ type KernelOptions struct {
 	// for 1,000.
 	BatchEvents int
 	// Gather is the time between the first record and the read of what came
-	// with it; 0 stands for 10 ms. Longer costs less processor time.
+	// with it. 0 lets the source choose by the rate of records, from 10 ms on a busy
+	// host to 100 ms on one where little happens. Longer costs less processor time.
 	Gather time.Duration
+}
+
+// State says how a live source gets its records now.
+type State struct {
+	Way    Way
+	Since  time.Time // when that began
+	Reason string    // why this way
+	// Rules are ours that are in force, as auditctl(8) writes them.
+	Rules []string
+	// Changes counts what has changed of Way and Rules since the source was opened.
+	Changes uint64
+}
+
+// Notice is something that a person should hear of: the way in has changed, or
+// somebody else has changed the audit configuration.
+type Notice struct {
+	Time    time.Time
+	Text    string
+	Warning bool // less is seen than before
 }
 
 // UndoReport says what [Undo] found and did.
@@ -66,6 +102,7 @@ type UndoReport struct {
 	Restored    []string // settings put back, as "name value"
 	Left        []string // settings somebody else has changed since, as "name value"
 	RoleCleared bool     // the role was still registered for the recorder that had ended
+	Continued   bool     // auditing was on until now, with all rules of the file
 }
 
 // String says it in one line, for a log.

@@ -2,7 +2,8 @@
 
 // This file is the live source: the kernel's audit records and process events,
 // read in batches and made into events. Its sockets are in netlink_linux.go and
-// procconn_linux.go; what it changes in the kernel is in undo_linux.go.
+// procconn_linux.go, the ways that records come by in ways_linux.go; what it changes
+// in the kernel is in undo_linux.go.
 
 package audit
 
@@ -15,21 +16,20 @@ import (
 	"sync/atomic"
 	"time"
 
-	libaudit "github.com/elastic/go-libaudit/v2"
-	"golang.org/x/sys/unix"
 	"seismo/internal/event"
 )
 
-// Kernel is the live source. Read, Close and Stats may be called from different
-// goroutines; Read by one at a time.
+// Kernel is the live source. Read, Close, Stats, State and Notices may be called
+// from different goroutines; Read by one at a time.
 type Kernel struct {
 	options     KernelOptions
 	batchEvents int
-	gatherTime  time.Duration
 	warnings    []string
 	procErr     error
 
 	waker   waker
+	pollset *pollset
+	waited  []int // what it waits for, beside the waker
 	closing atomic.Bool
 
 	mu       sync.Mutex // held by Read and Close
@@ -38,70 +38,85 @@ type Kernel struct {
 
 	install *installation
 	control *kernelControl
-	socket  *eventSocket
-	client  *libaudit.AuditClient // over socket: it holds the role
-	procs   *procConnector        // nil without process events
+	feed    feed
+	way     Way
+	procs   *procConnector // nil without process events
+	hostID  string         // of this host, as node= of text names it
 
 	began       time.Time // the zero of the reassembler's clock
 	reassembler *Reassembler
 	decoder     *Decoder
 	gaps        Gaps
-	more        bool  // the last read left records in the socket
-	replaced    error // the role is given up
+	position    position
+	downtime    downtime
+	gather      gatherer
+	more        bool  // the last read left records in the feed
+	ended       bool  // the feed will never give more
+	replaced    error // the role is lost, and there is no other way in
 
+	handover    handover
 	ownRemovals ownRemovals
+	guarded     guarded
 
 	// What is told with the next batch.
 	losses    []event.Loss
 	changes   []event.Change // after Close
 	bytes     int            // of records, of the read at hand
-	echoes    int            // records of our own that came back, see drainQueues
 	malformed uint64         // records, of the read at hand
 	cut       uint64         // records, of the read at hand
 	cutBefore uint64         // what the reassembler had cut when it was told last
+	strange   uint64         // records of other hosts, of the read at hand
 
 	dirs       *dirResolver // nil if the caller resolves
+	ends       *endsFinder  // nil without
 	lastRead   int64        // Unix time, nanoseconds
 	lastRecord int64        // stamp of the newest record, Unix time, nanoseconds
 	lastPush   time.Time    // when a record came last
 	status     statusWatch
 
-	statsMu   sync.Mutex
+	stats event.SourceStats // mu
+
+	publicMu  sync.Mutex
 	published event.SourceStats
-	stats     event.SourceStats // mu
+	planned   Plan // what was planned last
+	state     State
+	notices   []Notice
 }
 
-// Defaults of KernelOptions.
-const (
-	defaultBatchEvents = 1000
-	defaultGather      = 10 * time.Millisecond
-)
+// defaultBatchEvents is the default of KernelOptions.BatchEvents.
+const defaultBatchEvents = 1000
 
-// OpenKernel takes the audit role, loads the rules and begins to receive. What
-// an earlier recorder left under the same undo file is put back first. Nothing
+// OpenKernel takes the way in that o names, loads the rules and begins to receive.
+// What an earlier recorder left under the same undo file is put back first. Nothing
 // has changed when it fails, with [ErrPrivilege], [ErrHeld], [ErrImmutable],
 // [ErrForeign], [ErrRunning], [ErrUndoFile] or [ErrUnsupported] among the causes.
 //
 // The caller closes the source. Against its own panic it defers [Undo].
 func OpenKernel(o KernelOptions) (_ *Kernel, err error) {
+	k := &Kernel{options: o, batchEvents: o.BatchEvents, began: time.Now(), reassembler: NewReassembler(Limits{})}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, k.abandon())
+		}
+	}()
 	if o.UndoPath == "" {
 		return nil, errors.New("open the kernel's audit records: no undo file is named")
 	}
 	if err := CheckPrivilege(); err != nil {
 		return nil, err
 	}
-	k := &Kernel{options: o, batchEvents: o.BatchEvents, gatherTime: o.Gather, began: time.Now(),
-		reassembler: NewReassembler(Limits{})}
 	if k.batchEvents <= 0 {
 		k.batchEvents = defaultBatchEvents
 	}
-	if k.gatherTime <= 0 {
-		k.gatherTime = defaultGather
-	}
+	k.gather.fixed = o.Gather
 	decode := o.Decode
 	if decode.ResolveDir == nil {
 		k.dirs = newDirResolver()
-		decode.ResolveDir = k.dirs.resolve
+		k.dirs.hook(&decode)
+	}
+	if decode.AskEnds == nil {
+		k.ends = newEndsFinder()
+		k.ends.hook(&decode)
 	}
 	k.decoder = NewDecoder(decode)
 	undone, err := Undo(o.UndoPath)
@@ -111,42 +126,100 @@ func OpenKernel(o KernelOptions) (_ *Kernel, err error) {
 	if !undone.Nothing {
 		k.warnings = append(k.warnings, "an earlier recorder did not end by itself: "+undone.String())
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, k.abandon(o.UndoPath))
-		}
-	}()
 	if err := k.waker.open(); err != nil {
+		return nil, err
+	}
+	if k.pollset, err = openPollset(k.waker.fd); err != nil {
 		return nil, err
 	}
 	if k.control, err = openControl(); err != nil {
 		return nil, err
 	}
+	k.warnings = append(k.warnings, lostPrivileges()...)
 	if err := k.takeHold(o); err != nil {
 		return nil, err
 	}
 	now := time.Now()
-	k.lastRead, k.status.at = now.UnixNano(), now
+	k.lastRead, k.status.at, k.guarded.at = now.UnixNano(), now, now
+	k.more = true // records may have come while the role was taken
 	return k, nil
 }
 
 // takeHold changes the kernel: from here on there is something to undo.
 func (k *Kernel) takeHold(o KernelOptions) error {
-	rules, warnings, err := k.plan(o.Decode.Demand)
-	if err != nil {
-		return err
-	}
-	k.warnings = append(k.warnings, warnings...)
 	st, err := k.control.Status()
 	if err != nil {
 		return err
 	}
-	if err := heldByOther(st); err != nil {
+	k.status.lost = st.Lost
+	var reason string
+	if o.Feed != nil {
+		k.way, reason = o.Feed.Way, "the settings name it"
+	} else if k.way, reason, err = choose(o.Way, look(st)); err != nil {
 		return err
 	}
-	k.status.lost = st.Lost
+	rules, warnings, err := k.rulesFor(o.Decode.Demand, k.way)
+	if err != nil {
+		return err
+	}
+	k.warnings = append(k.warnings, warnings...)
+	if err := k.warnOf(st); err != nil {
+		return err
+	}
+	self := undoFile{PID: os.Getpid()}
+	if self.BootID, err = bootID(); err != nil {
+		return err
+	}
+	k.position.boot = self.BootID
+	k.downtime.begin(o.Last, self.BootID)
+	self.Start, _ = startTicks(self.PID)
+	// Process events come first: no exec without the fork before it.
+	if k.procs, k.procErr = openProcConnector(); k.procErr != nil {
+		k.procs = nil
+	}
+	if k.install, err = prepareInstall(k.control, o.UndoPath, self, rules, hold{k.way, o.LeaveRules}); err != nil {
+		return err
+	}
+	if k.install.locked {
+		k.warnings = append(k.warnings, "the audit configuration is locked (enabled is 2): the rules in force are used, and none can be added before the machine is started again")
+	}
+	skipped, err := k.install.apply(k.openFeed)
+	k.guarded.gone = skipped
+	for _, rule := range skipped {
+		k.warnings = append(k.warnings, "a folder has gone, its rule is left out: "+rule)
+	}
+	k.changed(reason)
+	return err
+}
+
+// openFeed opens the way in.
+func (k *Kernel) openFeed() (err error) {
+	var warning string
+	switch {
+	case k.options.Feed != nil:
+		k.feed = k.options.Feed.from
+		k.hostID, _ = os.Hostname()
+	case k.way == WayMulticast:
+		k.feed, warning, err = openMulticast()
+	default:
+		var role *roleFeed
+		if role, warning, err = openRole(k.control); err == nil {
+			k.feed = role
+		}
+	}
+	if warning != "" {
+		k.warnings = append(k.warnings, warning)
+	}
+	return err
+}
+
+// warnOf adds sentences on what cannot be seen as the audit system is now.
+func (k *Kernel) warnOf(st auditStatus) error {
 	if st.settings[settingEnabled] == 0 {
 		k.warnings = append(k.warnings, "processes that were started before auditing was first switched on in this boot leave no records; start the kernel with audit=1 to have them")
+		if who := otherHolder(st); who != "" && k.way != WayUnicast {
+			k.warnings = append(k.warnings, "auditing is off, and "+who+" has the audit role: nothing is recorded until it switches auditing on (auditctl -e 1)")
+		}
 	}
 	present, err := k.control.Rules()
 	if err != nil {
@@ -155,72 +228,24 @@ func (k *Kernel) takeHold(o KernelOptions) error {
 	if slices.ContainsFunc(present, isNeverTask) {
 		k.warnings = append(k.warnings, "a rule of others (-a never,task) keeps new processes from being audited")
 	}
-	self := undoFile{PID: os.Getpid()}
-	if self.BootID, err = bootID(); err != nil {
-		return err
-	}
-	self.Start, _ = startTicks(self.PID)
-	// Process events come first: no exec without the fork before it.
-	if k.procs, k.procErr = openProcConnector(); k.procErr != nil {
-		k.procs = nil
-	}
-	if k.install, err = prepareInstall(k.control, o.UndoPath, self, rules); err != nil {
-		return err
-	}
-	skipped, err := k.install.apply(k.takeRole)
-	for _, rule := range skipped {
-		k.warnings = append(k.warnings, "a folder has gone, its rule is left out: "+rule)
-	}
-	return err
-}
-
-// takeRole registers our socket for the records.
-func (k *Kernel) takeRole() error {
-	socket, warning, err := openEventSocket()
-	if err != nil {
-		return err
-	}
-	if warning != "" {
-		k.warnings = append(k.warnings, warning)
-	}
-	k.socket, k.client = socket, &libaudit.AuditClient{Netlink: socket}
-	err = k.client.SetPID(libaudit.WaitForReply)
-	switch {
-	case errors.Is(err, unix.EEXIST):
-		if st, statErr := k.control.Status(); statErr == nil {
-			if held := heldByOther(st); held != nil {
-				return held
-			}
-		}
-		return fmt.Errorf("take the audit role: %w", ErrHeld)
-	case err != nil:
-		return fmt.Errorf("take the audit role: %w", refused(err))
+	if k.options.LeaveRules && len(present) == 0 {
+		k.warnings = append(k.warnings, "no audit rule is in force, and the settings say to add none: only what the kernel and programs tell by themselves is recorded")
 	}
 	return nil
 }
 
-// heldByOther returns an error that wraps ErrHeld if a live process has the
-// role. It is asked before the kernel is: asking the kernel for a role that is
-// held tells the holder to give it up, and auditd then ends.
-func heldByOther(st auditStatus) error {
-	if st.PID == 0 || st.PID == uint32(os.Getpid()) {
-		return nil
-	}
-	if _, alive := startTicks(int(st.PID)); !alive {
-		return nil
-	}
-	return fmt.Errorf("take the audit role: process %d (%s) has it, end that first: %w", st.PID, processName(st.PID), ErrHeld)
-}
-
 // abandon gives up what a failed OpenKernel has begun.
-func (k *Kernel) abandon(undoPath string) error {
+func (k *Kernel) abandon() error {
 	var errs []error
 	if k.install != nil {
-		_, err := Undo(undoPath)
+		_, err := Undo(k.options.UndoPath)
 		errs = append(errs, err)
 	}
-	if k.client != nil {
-		errs = append(errs, k.client.Close())
+	if k.feed == nil && k.options.Feed != nil {
+		k.feed = k.options.Feed.from
+	}
+	if k.feed != nil {
+		errs = append(errs, k.feed.close())
 	}
 	if k.procs != nil {
 		errs = append(errs, k.procs.close())
@@ -229,6 +254,7 @@ func (k *Kernel) abandon(undoPath string) error {
 		errs = append(errs, k.control.Close())
 	}
 	k.waker.close()
+	k.ends.close()
 	return errors.Join(errs...)
 }
 
@@ -242,9 +268,58 @@ func (k *Kernel) ProcEvents() error { return k.procErr }
 
 // Stats returns the figures as of the last Read.
 func (k *Kernel) Stats() event.SourceStats {
-	k.statsMu.Lock()
-	defer k.statsMu.Unlock()
+	k.publicMu.Lock()
+	defer k.publicMu.Unlock()
 	return k.published
+}
+
+// State says how records come now. The caller may keep what it returns.
+func (k *Kernel) State() State {
+	k.publicMu.Lock()
+	defer k.publicMu.Unlock()
+	return k.state
+}
+
+// Notices returns what has happened since the last call.
+func (k *Kernel) Notices() []Notice {
+	k.publicMu.Lock()
+	defer k.publicMu.Unlock()
+	n := k.notices
+	k.notices = nil
+	return n
+}
+
+// maxNotices bounds the notices that nobody asks for.
+const maxNotices = 64
+
+// say tells a person something.
+func (k *Kernel) say(warning bool, format string, args ...any) {
+	k.publicMu.Lock()
+	defer k.publicMu.Unlock()
+	if len(k.notices) < maxNotices {
+		k.notices = append(k.notices, Notice{time.Now(), fmt.Sprintf(format, args...), warning})
+	}
+}
+
+// changed notes that way or rules are others than before. An empty reason keeps the
+// one of the way.
+func (k *Kernel) changed(reason string) {
+	var rules []string
+	if k.install != nil {
+		for _, r := range k.install.planned {
+			rules = append(rules, r.Text)
+		}
+	}
+	k.publicMu.Lock()
+	defer k.publicMu.Unlock()
+	if k.state.Way != k.way {
+		k.state.Way, k.state.Since = k.way, time.Now()
+	}
+	if reason != "" {
+		k.state.Reason = reason
+	}
+	k.state.Rules = rules
+	k.state.Changes++
 }
 
 // Close puts the kernel's audit configuration back, reads what was still under
@@ -256,6 +331,11 @@ func (k *Kernel) Close() error {
 	k.waker.wake()
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	return k.close()
+}
+
+// close is Close for whoever holds the lock.
+func (k *Kernel) close() error {
 	if k.closed {
 		return k.closeErr
 	}
@@ -263,12 +343,13 @@ func (k *Kernel) Close() error {
 	_, undoErr := undoChanges(k.control, k.install.file, false)
 	errs := []error{undoErr, k.drainRest()}
 	k.watchStatus(time.Now())
-	errs = append(errs, k.client.Close())
+	errs = append(errs, k.feed.close())
 	if k.procs != nil {
 		errs = append(errs, k.procs.close())
 	}
 	errs = append(errs, k.control.Close())
 	k.waker.close()
+	k.ends.close()
 	if undoErr == nil {
 		errs = append(errs, removeUndoFile(k.install.path))
 	}
@@ -276,19 +357,4 @@ func (k *Kernel) Close() error {
 		k.closeErr = fmt.Errorf("close the kernel's audit records: %w", err)
 	}
 	return k.closeErr
-}
-
-// CheckPrivilege returns an error that wraps [ErrPrivilege] and names the
-// capability without which the kernel's audit records cannot be had. (Reading
-// the multicast group would need CAP_AUDIT_READ; the role itself does not.)
-func CheckPrivilege() error {
-	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	var data [2]unix.CapUserData
-	if err := unix.Capget(&header, &data[0]); err != nil {
-		return fmt.Errorf("read the capabilities: %w", err)
-	}
-	if data[unix.CAP_AUDIT_CONTROL/32].Effective&(1<<(unix.CAP_AUDIT_CONTROL%32)) == 0 {
-		return fmt.Errorf("record live: CAP_AUDIT_CONTROL is missing: %w", ErrPrivilege)
-	}
-	return nil
 }

@@ -37,6 +37,12 @@ func (*Kernel) ProcEvents() error { return unsupported() }
 // SetDemand fails with [ErrUnsupported].
 func (*Kernel) SetDemand(event.Demand) ([]string, error) { return nil, unsupported() }
 
+// State returns zeroes.
+func (*Kernel) State() State { return State{} }
+
+// Notices returns none.
+func (*Kernel) Notices() []Notice { return nil }
+
 // Close does nothing.
 func (*Kernel) Close() error { return nil }
 

@@ -5,13 +5,12 @@
 package audit
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"os"
-	"sync"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -19,13 +18,6 @@ import (
 )
 
 const (
-	// idleWait is how long Read waits for the first record: its caller has other
-	// things to do now and then.
-	idleWait = 250 * time.Millisecond
-	// openWait is the same while something is held that waits for the clock.
-	openWait = 50 * time.Millisecond
-	// statusEvery is the time between two looks at the kernel's counters.
-	statusEvery = 2 * time.Second
 	// settleAfter is how long it must be quiet before a missing serial is missing:
 	// records come out of order by less than this.
 	settleAfter = time.Second
@@ -38,12 +30,12 @@ const (
 	auditReplace = unix.AUDIT_REPLACE
 )
 
-// Read appends what happened to b: it waits for the first record, up to a
-// quarter of a second, lets the others of the moment gather, and takes all that
-// is there or as much as fits. It returns nil with nothing appended when nothing
-// happened. When ctx is done it returns at once, with ctx's error; when the
-// kernel gave the role to somebody else, or somebody asks for it, with an error
-// that wraps [ErrReplaced]. After Close it gives what was left, then io.EOF.
+// Read appends what happened to b: it waits for the first record, up to a second,
+// lets the others of the moment gather, and takes all that is there or as much as
+// fits. It returns nil with nothing appended when nothing happened. When ctx is done
+// it returns at once, with ctx's error; when the role is lost and records cannot be
+// had by another way, with an error that wraps [ErrReplaced]. After Close, and at the
+// end of a log or stream, it gives what was left, then io.EOF.
 //
 // Times of events are the kernel's coarse clock when the call began (4 ms steps
 // at 250 Hz); times of changes are exact. So an exec may seem to be up to a few
@@ -59,7 +51,7 @@ func (k *Kernel) Read(ctx context.Context, b *event.Batch) error {
 		return k.readRest(b)
 	}
 	if !k.more && !k.closing.Load() {
-		if err := k.gather(k.patience(b)); err != nil {
+		if err := k.gatherRecords(k.patience(b, time.Now())); err != nil {
 			return err
 		}
 	}
@@ -71,69 +63,23 @@ func (k *Kernel) Read(ctx context.Context, b *event.Batch) error {
 	}
 	err := k.take(b)
 	k.hand(b)
+	if err == nil && k.ended && k.reassembler.Stats().Open == 0 {
+		// Nobody closes a source that has ended by itself.
+		return k.close()
+	}
 	return err
 }
 
-// patience returns how long to wait for something new.
-func (k *Kernel) patience(b *event.Batch) time.Duration {
-	switch {
-	case b.Len() > 0 || len(b.Changes) > 0 || len(b.Losses) > 0:
-		return k.gatherTime // somebody waits for what b holds
-	case k.reassembler.Stats().Open > 0 || k.procs != nil && len(k.procs.held) > 0:
-		return openWait
-	}
-	return idleWait
-}
-
-// gather waits up to wait for the first message, then lets others come. One
-// wake-up for many records is what makes reading cheap.
-func (k *Kernel) gather(wait time.Duration) error {
-	fds := []unix.PollFd{{Fd: int32(k.waker.fd), Events: unix.POLLIN}, {Fd: int32(k.socket.fd), Events: unix.POLLIN}}
-	if k.procs != nil {
-		fds = append(fds, unix.PollFd{Fd: int32(k.procs.fd), Events: unix.POLLIN})
-	}
-	if len(k.socket.stash) > 0 {
-		return nil
-	}
-	ready, err := poll(fds, wait)
-	if err != nil || !ready {
-		return err
-	}
-	if fds[0].Revents == 0 {
-		if _, err := poll(fds[:1], k.gatherTime); err != nil {
-			return err
-		}
-	}
-	if fds[0].Revents != 0 {
-		k.waker.clear()
-	}
-	return nil
-}
-
-// poll waits up to wait until one of fds is ready.
-func poll(fds []unix.PollFd, wait time.Duration) (ready bool, err error) {
-	end := time.Now().Add(wait)
-	for {
-		left := unix.NsecToTimespec(int64(max(0, time.Until(end))))
-		n, err := unix.Ppoll(fds, &left, nil)
-		if err == nil {
-			return n > 0, nil
-		}
-		if !errors.Is(err, unix.EINTR) {
-			return false, fmt.Errorf("wait for audit records: %w", err)
-		}
-	}
-}
-
-// take reads both sockets into b. The records come first, so that the forks
+// take reads what is there into b. The records come first, so that the forks
 // read after them include all that they depend on.
 func (k *Kernel) take(b *event.Batch) error {
 	now := time.Now()
+	before := k.stats.Received
 	k.more = true
 	var err error
 	for range maxReads {
 		var more bool
-		more, err = k.readSocket(now)
+		more, err = k.readFeed(now)
 		k.decodeReady(b)
 		if err != nil || !more {
 			k.more = false
@@ -145,6 +91,7 @@ func (k *Kernel) take(b *event.Batch) error {
 	}
 	k.bytes = 0
 	if !k.more {
+		k.gather.noted(k.stats.Received-before, now)
 		k.reassembler.Expire(now.Sub(k.began))
 		k.decodeReady(b)
 	}
@@ -154,41 +101,55 @@ func (k *Kernel) take(b *event.Batch) error {
 	if !k.more && k.gaps.Pending() > 0 && now.Sub(k.lastPush) >= settleAfter {
 		k.noteGap(k.gaps.Settle(), now.UnixNano()) // nothing late comes any more
 	}
-	if now.Sub(k.status.at) >= statusEvery {
-		k.watchStatus(now)
-	}
+	k.tellDowntime(now, false)
+	k.watch(now)
 	k.lastRead = now.UnixNano()
+	if !k.more {
+		b.Until = k.lastRead
+	}
 	return errors.Join(err, procErr, k.replaced)
 }
 
-// readSocket reads records once and hands them to the reassembler.
-func (k *Kernel) readSocket(now time.Time) (more bool, err error) {
+// readFeed reads records once and hands them to the reassembler.
+func (k *Kernel) readFeed(now time.Time) (more bool, err error) {
+	if k.ended {
+		return false, nil
+	}
 	since := now.Sub(k.began)
-	more, err = k.socket.read(func(m message) { k.push(m, since) })
-	if errors.Is(err, unix.ENOBUFS) {
+	more, err = k.feed.read(func(m message) { k.push(m, since) })
+	switch {
+	case errors.Is(err, unix.ENOBUFS):
 		k.stats.Overruns++
 		k.lose(event.Loss{From: k.lastRead, To: now.UnixNano(), Reason: event.LossOverrun, Count: 1, Unit: "times",
 			Detail: "the audit socket's buffer ran over"})
 		return true, nil
-	}
-	if err != nil {
+	case errors.Is(err, io.EOF):
+		k.ended = true
+		k.reassembler.Flush()
+		return false, nil
+	case err != nil:
 		return false, fmt.Errorf("read audit records: %w", err)
-	}
-	if n := k.socket.lost; n > 0 {
-		k.socket.lost = 0
-		k.lose(event.Loss{From: k.lastRead, To: now.UnixNano(), Reason: event.LossOverrun, Count: uint64(n), Unit: "records",
-			Detail: "more records came while the role was taken than are kept"})
 	}
 	return more, nil
 }
 
-// push takes one message of the kernel.
+// push takes one message.
 func (k *Kernel) push(m message, since time.Duration) {
-	if m.typ < firstEventType {
+	var h Header
+	var r Record
+	var err error
+	switch {
+	case m.line:
+		h, r, err = ParseLine(m.data)
+	case m.typ < firstEventType:
 		return // a late answer
+	case m.typ == auditReplace:
+		k.handover.asked(m.data)
+		return
+	default:
+		h, r, err = ParsePayload(m.typ, m.data)
 	}
-	if m.typ == auditReplace {
-		k.replaced = fmt.Errorf("another process asks for the audit role: %w", ErrReplaced)
+	if err == nil && k.handover.repeats(h, r) {
 		return
 	}
 	k.stats.Received++
@@ -196,7 +157,6 @@ func (k *Kernel) push(m message, since time.Duration) {
 	if m.cut {
 		k.cut++
 	}
-	h, r, err := ParsePayload(m.typ, m.data)
 	if err != nil {
 		k.stats.Malformed++
 		k.malformed++
@@ -204,25 +164,31 @@ func (k *Kernel) push(m message, since time.Duration) {
 	}
 	k.stats.Parsed++
 	r.Ordinal = k.stats.Received
-	k.noteGap(k.missing(h), h.Time)
-	if k.closed && k.isEcho(m) {
-		k.echoes++
+	if m.line && !k.isHere(h.Node) {
+		k.strange++ // its pids are not ours
 		return
 	}
-	if !k.closed && isRuleRemoval(m) && !k.ownRemovals.one(h.Time) {
-		k.lose(event.Loss{From: h.Time, To: h.Time, Reason: event.LossNotSeen, Count: 1, Unit: "times",
-			Detail: "an audit rule of ours was removed, by somebody else or with its folder: what it asked for is no longer seen"})
+	if r.Type < 1200 || r.Type > 1299 { // auditd numbers its own by itself
+		k.downtime.seen(h)
+		k.noteGap(k.missing(h), h.Time)
 	}
+	if k.handover.isMark(r, h.Serial) {
+		return
+	}
+	k.noteChange(h, r)
 	k.lastRecord = max(k.lastRecord, h.Time)
 	k.lastPush = k.began.Add(since)
 	k.reassembler.Push(h, r, since)
 }
 
-// isRuleRemoval reports whether m tells that a rule with our key was removed
-// (kernel/auditfilter.c, audit_log_rule_change; kernel/audit_tree.c).
-func isRuleRemoval(m message) bool {
-	return m.typ == unix.AUDIT_CONFIG_CHANGE && bytes.Contains(m.data, []byte(" op=remove_rule ")) &&
-		bytes.Contains(m.data, []byte(` key="`+RuleKey+`" `))
+// isHere reports whether a record of text is of this host: those of others may be in
+// the same stream where auditd collects them.
+func (k *Kernel) isHere(node []byte) bool {
+	if len(node) == 0 || string(node) == k.hostID {
+		return true
+	}
+	short := func(name string) string { s, _, _ := strings.Cut(name, "."); return s }
+	return k.hostID != "" && short(string(node)) == short(k.hostID)
 }
 
 // missing returns how many events are newly known to be missing before the one
@@ -257,7 +223,18 @@ func (k *Kernel) lose(l event.Loss) {
 	k.losses = append(k.losses, l)
 }
 
-// tellCut tells of the records that could not be parsed or were cut.
+// tellDowntime tells of what was missed before this recording.
+func (k *Kernel) tellDowntime(now time.Time, final bool) {
+	loss, missing, again := k.downtime.tell(now, final)
+	if missing {
+		k.lose(loss)
+	}
+	if again {
+		k.say(true, "the kernel's numbering of events has begun anew within one boot: how many events were missed is not known")
+	}
+}
+
+// tellCut tells of the records that could not be parsed, were cut, or are not ours.
 func (k *Kernel) tellCut(now time.Time) {
 	to := now.UnixNano()
 	if k.malformed > 0 {
@@ -268,27 +245,46 @@ func (k *Kernel) tellCut(now time.Time) {
 	if k.cut > 0 {
 		k.lose(event.Loss{From: k.lastRead, To: to, Reason: event.LossOversize, Count: k.cut, Unit: "records"})
 	}
-	k.malformed, k.cut = 0, 0
+	if k.strange > 0 {
+		k.lose(event.Loss{From: k.lastRead, To: to, Reason: event.LossNotSeen, Count: k.strange, Unit: "records",
+			Detail: "records of other hosts came by the same way; they are not recorded"})
+	}
+	k.malformed, k.cut, k.strange = 0, 0, 0
 }
 
 // decodeReady appends the complete groups to b.
 func (k *Kernel) decodeReady(b *event.Batch) (groups int) {
+	ourselves := false
 	for g := k.reassembler.Pop(); g != nil; g = k.reassembler.Pop() {
 		before := b.Len()
-		k.decoder.decodeGuarded(g, b, "kernel")
-		k.stats.Assembled += uint64(b.Len() - before)
-		if k.dirs != nil {
-			for _, e := range b.Events()[before:] {
+		k.decoder.decodeGuarded(g, b, string(k.way))
+		for _, e := range b.Events()[before:] {
+			if k.dirs != nil {
 				k.dirs.learn(e)
 			}
+			ourselves = ourselves || k.isOwn(e)
 		}
+		k.stats.Assembled += uint64(b.Len() - before)
+		k.position.handed(g)
 		k.reassembler.Release(g)
 		groups++
 		if k.closed && b.Full(k.batchEvents) {
 			break
 		}
 	}
+	if ourselves {
+		n := b.Len()
+		b.Keep(func(e *event.Event) bool { return !k.isOwn(e) })
+		k.stats.Assembled -= uint64(n - b.Len())
+	}
 	return groups
+}
+
+// isOwn reports whether e is what we did ourselves and the kernel would not have told
+// whoever has the role. Where our own rules see to it there is none; where rules are
+// left alone, writing it down would make the next.
+func (k *Kernel) isOwn(e *event.Event) bool {
+	return k.way != WayUnicast && int(e.PID) == os.Getpid() && e.Kind != event.KindSecurity && e.Kind != event.KindRecord
 }
 
 // readProcs appends forks and exits to changes and sets sweep if some are lost.
@@ -307,100 +303,14 @@ func (k *Kernel) readProcs(changes []event.Change, now time.Time, sweep *bool) (
 
 // hand moves what is told beside events to b and publishes the figures.
 func (k *Kernel) hand(b *event.Batch) {
+	k.ends.settle()
 	b.Losses = append(b.Losses, k.losses...)
 	k.losses = k.losses[:0]
+	if p := k.position.after(k.reassembler, &k.gaps); p.Serial != 0 {
+		b.Position = p
+	}
 	k.stats.Incomplete = k.reassembler.Stats().Incomplete
-	k.statsMu.Lock()
+	k.publicMu.Lock()
 	k.published = k.stats
-	k.statsMu.Unlock()
-}
-
-// statusWatch is what is remembered of the kernel's counters.
-type statusWatch struct {
-	at   time.Time
-	lost uint32
-}
-
-// watchStatus looks at the kernel's own counters and at who has the role.
-func (k *Kernel) watchStatus(now time.Time) {
-	from := k.status.at.UnixNano()
-	k.status.at = now
-	if now.UnixNano()-k.lastRecord > int64(statusEvery) {
-		k.noteGap(k.gaps.Settle(), now.UnixNano())
-	}
-	st, err := k.control.Status()
-	if err != nil {
-		k.lose(event.Loss{From: from, To: now.UnixNano(), Reason: event.LossKernel, Unit: "records",
-			Detail: "the kernel's counter could not be read: " + err.Error()})
-		// An answer that comes late would be taken for the next one.
-		if fresh, err := openControl(); err == nil {
-			k.control.Close()
-			k.control = fresh
-		}
-		return
-	}
-	if lost := lostSince(k.status.lost, st.Lost); lost > 0 {
-		k.stats.KernelLost += lost
-		k.lose(event.Loss{From: from, To: now.UnixNano(), Reason: event.LossKernel, Count: lost, Unit: "records"})
-	}
-	k.status.lost = st.Lost
-	if k.closed {
-		return
-	}
-	if st.settings[settingEnabled] == 0 {
-		k.lose(event.Loss{From: from, To: now.UnixNano(), Reason: event.LossNotSeen, Unit: "events",
-			Detail: "auditing was switched off by somebody else"})
-	}
-	if st.PID != uint32(os.Getpid()) {
-		k.replaced = fmt.Errorf("the kernel sends audit records to process %d (%s): %w", st.PID, processName(st.PID), ErrReplaced)
-	}
-}
-
-// lostSince returns by how much the kernel's counter of lost records rose. It
-// has 32 bits and runs over; whoever may can set it to 0.
-func lostSince(before, now uint32) uint64 {
-	rose := now - before
-	if rose > 1<<31 {
-		return uint64(now) // it was set to 0 in between
-	}
-	return uint64(rose)
-}
-
-// waker ends a poll from another goroutine.
-type waker struct {
-	mu sync.Mutex
-	fd int
-}
-
-func (w *waker) open() error {
-	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
-	if err != nil {
-		return fmt.Errorf("make an event descriptor: %w", err)
-	}
-	w.fd = fd
-	return nil
-}
-
-// wake makes fd readable. It may be called at any time, also after close.
-func (w *waker) wake() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.fd > 0 {
-		one := binary.NativeEndian.AppendUint64(nil, 1)
-		unix.Write(w.fd, one) // fails only if it is awake already
-	}
-}
-
-func (w *waker) clear() {
-	var count [8]byte
-	unix.Read(w.fd, count[:]) // fails only if it was not awake
-}
-
-func (w *waker) close() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.fd > 0 {
-		unix.Close(w.fd)
-		w.fd = 0
-	}
+	k.publicMu.Unlock()
 }

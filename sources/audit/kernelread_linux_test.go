@@ -3,14 +3,14 @@
 package audit
 
 import (
-	"bytes"
+	"encoding/binary"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
-	"seismo/internal/event"
 )
 
 // A live kernel numbers without a break: however far the numbers jump while the
@@ -28,83 +28,105 @@ func TestKernelCountsEveryMissingSerial(t *testing.T) {
 	}
 }
 
-// Whoever takes our rules away blinds the recorder: that is a gap with a time.
-func TestRemovedRulesAreALoss(t *testing.T) {
-	removed := []byte(`audit(5.000:9): auid=0 ses=1 op=remove_rule key="seismo" list=4 res=1`)
+// Whoever takes our rules away blinds the recorder: the record of it has the rules
+// looked at, from the time that it tells. The rules that the source takes away by
+// itself are no reason; one more than those is, and so is one long afterwards.
+func TestRemovedRulesAreLookedAt(t *testing.T) {
+	removed := `audit(5.000:9): auid=0 ses=1 op=remove_rule key="seismo" list=4 res=1`
 	tests := []struct {
 		name   string
 		typ    uint16
-		text   []byte
+		text   string
 		closed bool
-		want   uint64
+		own    ownRemovals
+		want   int64
 	}{
-		{"a rule of ours", unix.AUDIT_CONFIG_CHANGE, removed, false, 2},
-		{"when we do it ourselves", unix.AUDIT_CONFIG_CHANGE, removed, true, 0},
-		{"a rule of others", unix.AUDIT_CONFIG_CHANGE, bytes.Replace(removed, []byte("seismo"), []byte("theirs"), 1), false, 0},
-		{"a rule that is added", unix.AUDIT_CONFIG_CHANGE, bytes.Replace(removed, []byte("remove"), []byte("add"), 1), false, 0},
-		{"what a program says", unix.AUDIT_USER_AVC, removed, false, 0},
+		{"a rule of ours", unix.AUDIT_CONFIG_CHANGE, removed, false, ownRemovals{}, 5e9},
+		{"a rule of ours, with its folder", unix.AUDIT_CONFIG_CHANGE, `audit(5.000:9): op=remove_rule dir="/x" key="seismo" list=4 res=1`, false, ownRemovals{}, 5e9},
+		{"when the recording ends", unix.AUDIT_CONFIG_CHANGE, removed, true, ownRemovals{}, 0},
+		{"one that we removed", unix.AUDIT_CONFIG_CHANGE, removed, false, ownRemovals{left: 2, until: 6e9}, 0},
+		{"one more than we removed", unix.AUDIT_CONFIG_CHANGE, removed, false, ownRemovals{left: 1, until: 6e9}, 5e9},
+		{"long after we removed some", unix.AUDIT_CONFIG_CHANGE, removed, false, ownRemovals{left: 2, until: 4e9}, 5e9},
+		{"a rule of others", unix.AUDIT_CONFIG_CHANGE, strings.Replace(removed, "seismo", "theirs", 1), false, ownRemovals{}, 0},
+		{"a rule that is added", unix.AUDIT_CONFIG_CHANGE, strings.Replace(removed, "remove", "add", 1), false, ownRemovals{}, 0},
+		{"what a program says", unix.AUDIT_USER_AVC, removed, false, ownRemovals{}, 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			k := &Kernel{reassembler: NewReassembler(Limits{}), closed: tt.closed}
+			k := &Kernel{reassembler: NewReassembler(Limits{}), closed: tt.closed, ownRemovals: tt.own}
 			for range 2 {
-				k.push(message{typ: tt.typ, data: tt.text}, 0)
+				k.push(message{typ: tt.typ, data: []byte(tt.text)}, 0)
 			}
-			var got uint64
-			for _, l := range k.losses {
-				if got += l.Count; l.Reason != event.LossNotSeen || l.From != 5e9 {
-					t.Errorf("loss %+v; want %s from 5 s", l, event.LossNotSeen)
-				}
-			}
-			if got != tt.want {
-				t.Errorf("%d removals are told; want %d", got, tt.want)
+			if k.guarded.since != tt.want || k.guarded.due != (tt.want != 0) {
+				t.Errorf("after 2 of %s the rules are due: %v, since %d; want since %d", tt.text, k.guarded.due, k.guarded.since, tt.want)
 			}
 		})
 	}
 }
 
-// The rules that the source takes away by itself are no gap; one more than those is,
-// and so is one long afterwards.
-func TestOwnRemovalsAreNoLoss(t *testing.T) {
-	removed := message{typ: unix.AUDIT_CONFIG_CHANGE, data: []byte(`audit(5.000:9): auid=0 ses=1 op=remove_rule key="seismo" list=4 res=1`)}
-	for _, tt := range []struct {
-		until int64
-		want  int
-	}{{6e9, 1}, {4e9, 3}} {
-		k := &Kernel{reassembler: NewReassembler(Limits{}), ownRemovals: ownRemovals{left: 2, until: tt.until}}
-		for range 3 {
-			k.push(removed, 0)
-		}
-		var got uint64
-		for _, l := range k.losses {
-			got += l.Count
-		}
-		if int(got) != tt.want {
-			t.Errorf("of 3 removals at 5 s, 2 of them our own until %d s: %d are told; want %d", tt.until/1e9, got, tt.want)
-		}
-	}
-}
-
-func TestIsEcho(t *testing.T) {
-	var k Kernel
-	own := fmt.Sprintf("audit(1.000:5): pid=%d uid=0 auid=0 ses=1 msg='seismo: end of recording'", os.Getpid())
+func TestMarkOf(t *testing.T) {
+	own := fmt.Sprintf("pid=%d uid=0 auid=0 ses=1 msg='seismo: mark 12'", os.Getpid())
 	tests := []struct {
 		name string
 		typ  uint16
 		text string
-		want bool
+		want uint64
 	}{
-		{"our own", echoType, own, true},
-		{"of another process", echoType, strings.Replace(own, "pid=", "pid=1", 1), false},
-		{"that names us in its text", echoType, "audit(1.000:5): pid=1 uid=0 msg='" + own + "'", false},
-		{"of another type", 1105, own, false},
-		{"with another text", echoType, strings.Replace(own, "end", "start", 1), false},
+		{"our own", markType, own, 12},
+		{"of another process", markType, strings.Replace(own, "pid=", "pid=1", 1), 0},
+		{"that names us in its text", markType, "pid=1 uid=0 msg='" + own + "'", 0},
+		{"of another type", 1105, own, 0},
+		{"with another text", markType, strings.Replace(own, "mark", "start", 1), 0},
+		{"without a number", markType, strings.Replace(own, "12", "x", 1), 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := k.isEcho(message{typ: tt.typ, data: []byte(tt.text)}); got != tt.want {
-				t.Errorf("isEcho(%d, %q) = %v; want %v", tt.typ, tt.text, got, tt.want)
+			got, ok := markOf(Record{Type: tt.typ, Body: []byte(tt.text)})
+			if got != tt.want || ok != (tt.want != 0) {
+				t.Errorf("markOf(%d, %q) = %d, %v; want %d", tt.typ, tt.text, got, ok, tt.want)
 			}
 		})
+	}
+}
+
+// Lines of text go the way of the kernel's messages: what auditd numbers by itself is no
+// gap, and what other hosts say is counted and left out.
+func TestPushText(t *testing.T) {
+	k := &Kernel{reassembler: NewReassembler(Limits{}), hostID: "web1"}
+	lines := []string{
+		"node=web1 type=SYSCALL msg=audit(5.000:9): arch=c000003e syscall=2 items=0",
+		"node=web1 type=EOE msg=audit(5.000:9): ",
+		"type=DAEMON_START msg=audit(5.000:4000): op=start",
+		"node=web1.example.org type=USER_LOGIN msg=audit(5.000:11): pid=1",
+		"node=web2 type=USER_LOGIN msg=audit(5.000:900): pid=1",
+		"no record",
+	}
+	for _, l := range lines {
+		k.push(message{line: true, data: []byte(l)}, 0)
+	}
+	k.noteGap(k.gaps.Settle(), 6e9)
+	if s := k.stats; s.Received != 6 || s.Parsed != 5 || s.Malformed != 1 || s.SerialGaps != 1 || k.strange != 1 {
+		t.Errorf("stats %+v, %d of other hosts; want 6 received, 5 parsed, 1 malformed, 1 missing (10), 1 of another host", s, k.strange)
+	}
+	k.reassembler.Flush()
+	var serials []uint64
+	for g := k.reassembler.Pop(); g != nil; g = k.reassembler.Pop() {
+		serials = append(serials, g.Serial)
+	}
+	if !slices.Equal(serials, []uint64{9, 4000, 11}) {
+		t.Errorf("events %v, want 9, 4000 and 11", serials)
+	}
+}
+
+// Whoever asks for the role is known by the number in the kernel's message.
+func TestPushReplace(t *testing.T) {
+	k := &Kernel{reassembler: NewReassembler(Limits{})}
+	k.push(message{typ: auditReplace, data: binary.NativeEndian.AppendUint32(nil, 77)}, 0)
+	if k.handover.wanted != 77 || k.stats.Received != 0 {
+		t.Errorf("asked by %d, %d records; want 77 and none", k.handover.wanted, k.stats.Received)
+	}
+	k.push(message{typ: auditReplace}, 0)
+	if k.handover.wanted == 0 {
+		t.Error("a message without a number was passed over")
 	}
 }

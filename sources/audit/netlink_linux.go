@@ -38,13 +38,6 @@ const (
 	maxStash = 8192
 )
 
-// message is one netlink message. data is valid until the next read.
-type message struct {
-	typ  uint16
-	data []byte
-	cut  bool // it was longer than maxMessage
-}
-
 // mmsghdr is struct mmsghdr of recvmmsg(2), which x/sys lacks.
 type mmsghdr struct {
 	hdr unix.Msghdr
@@ -101,6 +94,14 @@ func openNetlink(proto int, groups uint32, n, size, rcvbuf int) (s *netlinkSocke
 
 func (s *netlinkSocket) close() error { return unix.Close(s.fd) }
 
+func (s *netlinkSocket) waitFD() int { return s.fd }
+
+// read hands the messages that are there to use, as many as fit into one call.
+func (s *netlinkSocket) read(use func(message)) (more bool, err error) {
+	n, err := s.receive(recvBatch, use)
+	return n == recvBatch, err
+}
+
 // receive reads what is there, at most n messages, without waiting, and hands
 // each that the kernel itself sent to use. It returns how many were read: fewer
 // than n means that the queue is empty. The error is ENOBUFS when the kernel
@@ -153,10 +154,12 @@ func openEventSocket() (s *eventSocket, warning string, err error) {
 		return nil, "", fmt.Errorf("open the audit event socket: %w", refused(err))
 	}
 	if !forced {
-		warning = "the socket's receive buffer is small: CAP_NET_ADMIN is missing"
+		warning = smallBuffer
 	}
 	return &eventSocket{netlinkSocket: nl}, warning, nil
 }
+
+const smallBuffer = "CAP_NET_ADMIN is missing: the socket's receive buffer is small, so that records are lost when many come at once, and forks and exits are not told"
 
 // Send sends a request of go-libaudit's client and returns its number.
 func (s *eventSocket) Send(msg syscall.NetlinkMessage) (uint32, error) {
@@ -230,16 +233,17 @@ func (s *eventSocket) keep(m message) {
 // read hands the records that are there to use, the kept ones first. more says
 // that there may be others.
 func (s *eventSocket) read(use func(message)) (more bool, err error) {
-	if len(s.stash) > 0 {
+	if len(s.stash) > 0 || s.lost > 0 {
 		for _, m := range s.stash {
 			use(m)
 		}
-		s.stash = nil
-		return true, nil
+		if s.stash = nil; s.lost > 0 {
+			s.lost, err = 0, unix.ENOBUFS
+		}
+		return true, err
 	}
-	n, err := s.receive(recvBatch, use)
-	return n == recvBatch, err
+	return s.netlinkSocket.read(use)
 }
 
 // Close closes the socket. go-libaudit's client calls it.
-func (s *eventSocket) Close() error { return s.close() }
+func (s *eventSocket) Close() error { return s.netlinkSocket.close() }

@@ -47,9 +47,11 @@ const (
 	maxProcMessage = 256 // bytes; today's have 92
 )
 
-// procBuffer is the room asked for in the kernel, in bytes: events of about a
-// second at 5,000 forks and exits a second, each of which costs it 768.
-const procBuffer = 4 << 20
+// procBuffer is the room asked for in the kernel, in bytes, which doubles it
+// (socket(7)). A fork or exit costs 768 there: it holds those of 20,000 programs,
+// more than the kernel keeps records of while nobody reads, so that a stop costs
+// ends no earlier than programs.
+const procBuffer = 16 << 20
 
 // procConnector reads process events.
 type procConnector struct {

@@ -81,12 +81,33 @@ type installation struct {
 	file    undoFile
 	planned []undoRule // of file.Rules, those that were asked for
 	missing []undoRule // of planned, those the kernel does not have yet
+	locked  bool       // the configuration cannot be changed before the next boot
+}
+
+// hold says how much of the audit configuration is taken over.
+type hold struct {
+	way   Way
+	leave bool // the rules are those of others
+}
+
+// settings returns the settings that have to change of st.
+func (h hold) settings(st auditStatus) []settingChange {
+	wanted := wantedSettings(st)
+	if h.way == WayUnicast {
+		return wanted
+	}
+	// Limits are the business of whoever reads: only that auditing is on is ours,
+	// where nobody else has a say.
+	return slices.DeleteFunc(wanted, func(s settingChange) bool {
+		return s.Name != settingEnabled || h.leave || otherHolder(st) != ""
+	})
 }
 
 // prepareInstall finds out what has to change for rules to be in force and
 // writes the undo file; the kernel is not touched. self is the caller's part of
-// the undo file: boot, process and its start.
-func prepareInstall(c auditControl, path string, self undoFile, rules []undoRule) (*installation, error) {
+// the undo file: boot, process and its start. Where the configuration is locked,
+// nothing is planned and the rules in force are used.
+func prepareInstall(c auditControl, path string, self undoFile, rules []undoRule, h hold) (*installation, error) {
 	st, err := c.Status()
 	if err != nil {
 		return nil, err
@@ -101,15 +122,16 @@ func prepareInstall(c auditControl, path string, self undoFile, rules []undoRule
 			foreign++
 		}
 	}
-	switch enabled := st.settings[settingEnabled]; {
-	case enabled == immutable:
-		return nil, fmt.Errorf("take the audit role: enabled is 2: %w", ErrImmutable)
-	case enabled != 0 && foreign > 0:
-		return nil, fmt.Errorf("take the audit role: auditing is already on, with %d rules without the key %s: %w", foreign, RuleKey, ErrForeign)
-	}
 	in := &installation{control: c, path: path, file: self, planned: rules}
 	in.file.Version, in.file.Written = undoVersion, time.Now().UTC()
-	in.file.Settings = wantedSettings(st)
+	switch enabled := st.settings[settingEnabled]; {
+	case enabled == immutable:
+		in.locked, in.planned = true, nil
+		return in, writeUndoFile(path, in.file)
+	case enabled != 0 && foreign > 0 && h.way == WayUnicast && !h.leave:
+		return nil, fmt.Errorf("take the audit role: auditing is already on, with %d rules without the key %s: %w", foreign, RuleKey, ErrForeign)
+	}
+	in.file.Settings = h.settings(st)
 	for _, r := range rules {
 		in.file.Rules = append(in.file.Rules, r)
 		if !slices.ContainsFunc(present, func(w []byte) bool { return sameRule(w, r.Wire) }) {
@@ -117,10 +139,11 @@ func prepareInstall(c auditControl, path string, self undoFile, rules []undoRule
 		}
 	}
 	// Rules with our key that are not planned were left by a recorder whose
-	// undo file is lost: they are ours, and go when this recording ends.
+	// undo file is lost: they are ours, and go when this recording ends. Beside others
+	// they may be those of a recorder that runs.
 	for _, wire := range present {
 		planned := func(r undoRule) bool { return sameRule(wire, r.Wire) }
-		if isOurs(wire) && !slices.ContainsFunc(rules, planned) {
+		if isOurs(wire) && h.way == WayUnicast && !h.leave && !slices.ContainsFunc(rules, planned) {
 			in.file.Rules = append(in.file.Rules, undoRule{Text: "left by an earlier recorder", Wire: wire})
 		}
 	}
@@ -213,8 +236,9 @@ func undoChanges(c auditControl, f undoFile, pidGone bool) (UndoReport, error) {
 		return report, err
 	}
 	if st.settings[settingEnabled] == immutable {
-		return report, fmt.Errorf("put back the audit configuration: enabled is 2: %w", ErrImmutable)
+		return undoLocked(c, f, pidGone && st.PID == uint32(f.PID))
 	}
+	report.Continued = st.settings[settingEnabled] != 0
 	var errs []error
 	restore := func(s settingChange) {
 		switch now := st.settings[s.Name]; now {
@@ -231,12 +255,17 @@ func undoChanges(c auditControl, f undoFile, pidGone bool) (UndoReport, error) {
 	}
 	// In reverse: auditing goes off first, so that the rest leaves no records.
 	for _, s := range slices.Backward(f.Settings) {
-		if s.Name == settingEnabled {
+		switch who := otherHolder(st); {
+		case s.Name != settingEnabled:
+		case who != "" && st.PID != uint32(f.PID) && st.settings[s.Name] == s.New:
+			report.Left = append(report.Left, fmt.Sprintf("%s %d, for %s", s.Name, s.New, who))
+		default:
 			restore(s)
 		}
 	}
 	report.Rules, err = deleteRules(c, f)
 	errs = append(errs, err)
+	report.Continued = report.Continued && report.Rules == len(f.Rules)
 	if pidGone && f.PID != 0 && st.PID == uint32(f.PID) {
 		if err := c.ClearRole(); err != nil {
 			errs = append(errs, fmt.Errorf("clear the audit role of process %d: %w", f.PID, err))
@@ -250,6 +279,21 @@ func undoChanges(c auditControl, f undoFile, pidGone bool) (UndoReport, error) {
 		}
 	}
 	return report, errors.Join(errs...)
+}
+
+// undoLocked is undoChanges where the configuration cannot be changed before the next
+// boot: only the role can be given up. held says that f's process has it and is gone.
+func undoLocked(c auditControl, f undoFile, held bool) (report UndoReport, err error) {
+	if held && f.PID != 0 {
+		if err := c.ClearRole(); err != nil {
+			return report, fmt.Errorf("clear the audit role of process %d: %w", f.PID, err)
+		}
+		report.RoleCleared = true
+	}
+	if len(f.Settings)+len(f.Rules) > 0 {
+		return report, fmt.Errorf("put back the audit configuration: enabled is 2: %w", ErrImmutable)
+	}
+	return report, nil
 }
 
 // deleteRules deletes the rules of f that the kernel has, and looks whether

@@ -97,11 +97,11 @@ func (k *fakeKernel) state() string {
 // plannedRules are some rules in the kernel's form.
 func plannedRules(t testing.TB, roots ...string) []undoRule {
 	t.Helper()
-	rules, err := PlanRules(RuleOptions{Arch: "amd64", Roots: roots, Exclude: []string{"/etc/own"}})
+	rules, err := PlanRules(RuleOptions{Arch: "amd64", Monitor: MonitorAll(), Roots: roots, Exclude: []string{"/etc/own"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	built, err := buildRules(rules)
+	built, err := buildRules(rules.Rules)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +119,7 @@ func TestInstallAndUndo(t *testing.T) {
 	k.rules = [][]byte{withKey(ours[1], "theirs")}
 	before := k.state()
 	path := filepath.Join(t.TempDir(), "undo.json")
-	in, err := prepareInstall(k, path, undoFile{BootID: "b", PID: 7}, ours)
+	in, err := prepareInstall(k, path, undoFile{BootID: "b", PID: 7}, ours, hold{way: WayUnicast})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +170,7 @@ func TestUndoAfterAnyFailure(t *testing.T) {
 		}
 		before := k.state()
 		path := filepath.Join(dir, "undo.json")
-		in, err := prepareInstall(k, path, undoFile{BootID: "b", PID: 7}, ours)
+		in, err := prepareInstall(k, path, undoFile{BootID: "b", PID: 7}, ours, hold{way: WayUnicast})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -193,7 +193,7 @@ func TestUndoAfterAnyFailure(t *testing.T) {
 func TestUndoLeavesWhatOthersChanged(t *testing.T) {
 	k := newFakeKernel()
 	ours := plannedRules(t, "/etc")
-	in, err := prepareInstall(k, filepath.Join(t.TempDir(), "undo.json"), undoFile{BootID: "b"}, ours)
+	in, err := prepareInstall(k, filepath.Join(t.TempDir(), "undo.json"), undoFile{BootID: "b"}, ours, hold{way: WayUnicast})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,7 +217,7 @@ func TestUndoLeavesWhatOthersChanged(t *testing.T) {
 func TestUndoGoesOnAfterAFailure(t *testing.T) {
 	k := newFakeKernel()
 	ours := plannedRules(t, "/etc")
-	in, _ := prepareInstall(k, filepath.Join(t.TempDir(), "undo.json"), undoFile{BootID: "b"}, ours)
+	in, _ := prepareInstall(k, filepath.Join(t.TempDir(), "undo.json"), undoFile{BootID: "b"}, ours, hold{way: WayUnicast})
 	if _, err := in.apply(func() error { return nil }); err != nil {
 		t.Fatal(err)
 	}
@@ -236,7 +236,6 @@ func TestInstallRefuses(t *testing.T) {
 		before func(*fakeKernel)
 		want   error
 	}{
-		{"a locked configuration", func(k *fakeKernel) { k.status.settings[settingEnabled] = 2 }, ErrImmutable},
 		{"auditing that is on with rules of others", func(k *fakeKernel) {
 			k.status.settings[settingEnabled] = 1
 			k.rules = [][]byte{withKey(ours[0], "theirs")}
@@ -255,7 +254,7 @@ func TestInstallRefuses(t *testing.T) {
 			k := newFakeKernel()
 			tt.before(k)
 			path := filepath.Join(t.TempDir(), "undo.json")
-			_, err := prepareInstall(k, path, undoFile{BootID: "b"}, ours)
+			_, err := prepareInstall(k, path, undoFile{BootID: "b"}, ours, hold{way: WayUnicast})
 			if !errors.Is(err, tt.want) {
 				t.Errorf("prepareInstall = %v, want %v", err, tt.want)
 			}
@@ -269,7 +268,7 @@ func TestInstallRefuses(t *testing.T) {
 func TestUndoImmutable(t *testing.T) {
 	k := newFakeKernel()
 	k.status.settings[settingEnabled] = 2
-	if _, err := undoChanges(k, undoFile{}, true); !errors.Is(err, ErrImmutable) || len(k.calls) > 0 {
+	if _, err := undoChanges(k, undoFile{Rules: []undoRule{{Text: "x"}}}, true); !errors.Is(err, ErrImmutable) || len(k.calls) > 0 {
 		t.Errorf("undo = %v, did %v; want %v and no try", err, k.calls, ErrImmutable)
 	}
 }
@@ -277,7 +276,7 @@ func TestUndoImmutable(t *testing.T) {
 func TestApplySkipsAFolderThatHasGone(t *testing.T) {
 	k := newFakeKernel()
 	k.missing = "/usr"
-	in, _ := prepareInstall(k, filepath.Join(t.TempDir(), "undo.json"), undoFile{BootID: "b"}, plannedRules(t, "/etc", "/usr"))
+	in, _ := prepareInstall(k, filepath.Join(t.TempDir(), "undo.json"), undoFile{BootID: "b"}, plannedRules(t, "/etc", "/usr"), hold{way: WayUnicast})
 	skipped, err := in.apply(func() error { return nil })
 	if err != nil || len(skipped) != 1 || !strings.Contains(skipped[0], "dir=/usr") {
 		t.Errorf("apply = %q, %v; want the rule for /usr skipped", skipped, err)
@@ -288,7 +287,7 @@ func TestApplySkipsAFolderThatHasGone(t *testing.T) {
 // again: that is noticed when it is added.
 func TestApplyNoticesARuleThatIsNotListed(t *testing.T) {
 	k := newFakeKernel()
-	in, _ := prepareInstall(k, filepath.Join(t.TempDir(), "undo.json"), undoFile{BootID: "b"}, plannedRules(t, "/etc"))
+	in, _ := prepareInstall(k, filepath.Join(t.TempDir(), "undo.json"), undoFile{BootID: "b"}, plannedRules(t, "/etc"), hold{way: WayUnicast})
 	in.control = forgetful{k}
 	if _, err := in.apply(func() error { return nil }); err == nil || !strings.Contains(err.Error(), "lists 0") {
 		t.Errorf("apply = %v, want an error about rules that are not listed", err)
