@@ -25,6 +25,7 @@ type actor struct {
 	ids     [numIDs]id
 	tty     []byte
 	exe     []byte
+	key     []byte
 	// names that auditd added (UID="root"), raw
 	userName, effectiveName, groupName, loginName []byte
 }
@@ -220,7 +221,9 @@ func (w *actor) field(k, v []byte, flags *event.Flags) {
 			w.exe = v
 		}
 	case "key":
-		w.once(hasKey, flags)
+		if w.once(hasKey, flags) {
+			w.key = v
+		}
 	}
 }
 

@@ -2,7 +2,8 @@
 
 // This file makes events of groups of records. What a record says of the process
 // that acted is read in actor.go; each kind of event has a file of its own:
-// exec.go, file.go, network.go, security.go, and syscall.go for what a call is.
+// exec.go, file.go, network.go, security.go, callargs.go for calls without a kind of
+// their own, uring.go; syscall.go says what a call is.
 
 package audit
 
@@ -17,12 +18,29 @@ type DecodeOptions struct {
 	// to. dev ("fe:00", as records write it) and inode are those that it must
 	// have; dev is empty where the record does not say.
 	ResolveDir func(pid, fd int32, dev string, inode uint64) (string, bool)
+	// ResolveBelow returns the path of the directory rel below what descriptor fd
+	// of process pid refers to. It must have dev and inode.
+	ResolveBelow func(pid, fd int32, rel, dev string, inode uint64) (string, bool)
+	// SawDir is told of directories that a record names whole: path, as the process
+	// gave it, and what the record says that it was. The path may lead over links
+	// that are somebody's own, so it is worth no more than a hint. The arguments are
+	// valid during the call.
+	SawDir func(dev []byte, inode uint64, path []byte)
 	// Protocol returns the protocol of the socket fd of process pid. It is asked
 	// before the socket calls that the decoder has seen itself.
 	Protocol func(pid, fd int32) (string, bool)
+	// AskEnds is told of an event of a socket of IP whose ends the records do not
+	// have in full, to set them as long as the batch is the caller's.
+	AskEnds func(e *event.Event, q SocketQuestion)
 	// SocketsSilent drops the events of socket calls. They are there to tell the
 	// protocol of later calls.
 	SocketsSilent bool
+	// SecuritySilent drops the records of logins, authentication, accounts, policy
+	// and services, but for those that Demand names ([Decoder.Dropped] counts them).
+	SecuritySilent bool
+	// ProgramFiles notes with the event of an exec which files the kernel went
+	// through ([event.Event.AddProgramFile]).
+	ProgramFiles bool
 }
 
 // Decoder makes events of groups. One goroutine uses it. After warm-up it
@@ -44,11 +62,18 @@ type Decoder struct {
 	module   []byte    // raw name of KERN_MODULE
 	capset   []byte    // body of CAPSET
 	special  *Record   // the record that decides the kind in spite of SYSCALL
+	avc      *Record   // an access decision of SELinux: an event beside the call's
+	bpf      *Record   // a BPF program that was loaded or unloaded
+	uring    *Record   // an operation of io_uring
+	target   int64     // opid of OBJ_PID; 0 without
 	flags    event.Flags
 
 	args    arguments
 	sockets sockets
 	host    string // the node of the group; made a string only when it changes
+	serial  uint64 // of the group
+	order   renameOrder
+	dropped uint64 // events that SecuritySilent dropped
 
 	name, dir, path, path2, value []byte // scratch
 }
@@ -63,9 +88,16 @@ func (d *Decoder) SetDemand(demand event.Demand) { d.opts.Demand = demand }
 // five that matter. Own fields are taken from all.
 const maxItems = 64
 
+// Dropped returns how many events were left out for [DecodeOptions.SecuritySilent].
+// They count as filtered, not as lost.
+func (d *Decoder) Dropped() uint64 { return d.dropped }
+
 // Decode appends the event that g is to b and reports whether it did: a socket
-// call makes none if [DecodeOptions.SocketsSilent] is set, everything else makes
-// one. b copies what it keeps: g may be released afterwards.
+// call makes none if [DecodeOptions.SocketsSilent] is set, nor does what
+// [DecodeOptions.SecuritySilent] drops. Everything else makes one, but for two
+// that make two: an exchange of names is a rename each way, and a decision of
+// SELinux stands beside the call that it was about. b copies what it keeps: g may
+// be released afterwards.
 //
 // Paths are absolute where the records allow it: a relative name is joined to
 // the working directory, or to what ResolveDir says of the descriptor that the
@@ -81,46 +113,58 @@ const maxItems = 64
 func (d *Decoder) Decode(g *Group, b *event.Batch) bool {
 	d.gather(g)
 	main := d.main(g)
-	var e *event.Event
+	from := b.Len()
 	switch {
 	case main == nil: // no record at all
 		return false
 	case d.special != nil:
-		e = d.decodeSpecial(b)
+		if d.isUnwanted(d.special.Type) {
+			d.dropped++
+			return false
+		}
+		d.decodeSpecial(b)
+	case d.bpf != nil:
+		d.decodeBPF(b)
 	case d.sys != nil:
 		c := d.call()
 		if c.act == actSocket {
 			d.noteSocket()
-			if d.opts.SocketsSilent {
+			if d.opts.SocketsSilent && d.avc == nil {
 				return false
 			}
 		}
-		e = d.decodeCall(b, c)
+		if d.avc == nil || d.isAskedFor(c) {
+			d.decodeCall(b, c)
+		}
+		if d.avc != nil {
+			d.decodeRecord(b, d.avc)
+		}
+	case d.uring != nil:
+		d.decodeUring(b)
 	case d.exec:
 		d.flags |= event.Incomplete
-		e = d.decodeExec(b)
+		d.decodeExec(b)
 	case d.module != nil:
 		d.flags |= event.Incomplete
-		e = d.decodeModule(b, event.OpLoad)
+		d.decodeModule(b, event.OpLoad)
 	default:
-		e = d.decodeRecord(b, main)
+		d.decodeRecord(b, main)
 	}
-	d.finish(e, g)
+	for _, e := range b.Events()[from:] {
+		d.finish(e, g)
+	}
 	return true
+}
+
+// isAskedFor reports whether a call is told of beside a decision of SELinux: the
+// kernel writes the call of each decision, whether a rule asks for it or not.
+func (d *Decoder) isAskedFor(c call) bool {
+	return c.act == actExec && d.who.succeeded() || d.who.key != nil && !isMissing(d.who.key)
 }
 
 // gather reads the records of g into d.
 func (d *Decoder) gather(g *Group) {
-	if string(g.Node) != d.host {
-		d.host = string(g.Node)
-	}
-	d.who = actor{}
-	d.sys, d.special, d.cwd, d.module, d.capset = nil, nil, nil, nil, nil
-	d.exec, d.hasSock, d.oflag = false, false, 0
-	d.paths, d.items = d.paths[:0], d.items[:0]
-	d.sockArgs = [4][]byte{}
-	d.args.reset()
-	d.flags = g.Flags
+	d.clear(g)
 	for i := range g.Records {
 		r := &g.Records[i]
 		switch r.Type {
@@ -152,6 +196,16 @@ func (d *Decoder) gather(g *Group) {
 			d.module = findField(r.Body, "name")
 		case TypeCapset:
 			d.capset = r.Body
+		case TypeObjPID:
+			if d.target == 0 {
+				d.target, _ = parseInt(findField(r.Body, "opid"))
+			}
+		case TypeBPF:
+			d.bpf = firstOf(d.bpf, r)
+		case TypeUringop:
+			d.uring = firstOf(d.uring, r)
+		case TypeAVC:
+			d.avc = firstOf(d.avc, r)
 		case TypeProctitle, TypeEOE:
 		default:
 			if d.special == nil && (securityOp(r.Type) != event.OpNone || isAnomaly(r.Type) || fromUserSpace(r.Type)) {
@@ -167,6 +221,28 @@ func (d *Decoder) gather(g *Group) {
 			d.flags |= event.Truncated
 		}
 	}
+}
+
+// clear forgets what the group before g held.
+func (d *Decoder) clear(g *Group) {
+	if string(g.Node) != d.host {
+		d.host = string(g.Node)
+	}
+	d.who = actor{}
+	d.sys, d.special, d.cwd, d.module, d.capset = nil, nil, nil, nil, nil
+	d.avc, d.bpf, d.uring, d.target = nil, nil, nil, 0
+	d.exec, d.hasSock, d.oflag = false, false, 0
+	d.paths, d.items = d.paths[:0], d.items[:0]
+	d.sockArgs = [4][]byte{}
+	d.args.reset()
+	d.flags, d.serial = g.Flags, g.Serial
+}
+
+func firstOf(have, r *Record) *Record {
+	if have != nil {
+		return have
+	}
+	return r
 }
 
 // main returns the record that a record event is made of: the first that does
@@ -261,42 +337,6 @@ func (d *Decoder) decodeModule(b *event.Batch, op event.Op) *event.Event {
 	d.value = AppendValue(d.value[:0], d.module)
 	e.SetText(event.DriverName, d.value)
 	return e
-}
-
-// decodeSyscall makes the event of a call without a kind of its own, and of one
-// that failed.
-func (d *Decoder) decodeSyscall(b *event.Batch, c call) *event.Event {
-	e := b.Add(event.KindSyscall, event.OpCall)
-	d.setCallName(e, event.SyscallName, c)
-	for _, v := range d.who.args {
-		if v != nil {
-			e.AppendElement(event.SyscallArguments, trimHexPrefix(v))
-		}
-	}
-	if d.who.has&hasExit != 0 {
-		e.SetInt(event.SyscallResult, d.who.exit)
-	}
-	d.readItems()
-	if it := d.firstItem(); it != nil {
-		d.setCallPath(e, it, c)
-	}
-	return e
-}
-
-// setCallPath sets the path that a call was about. Of a call that the tables
-// know by name only it is not known what a relative name is relative to, so it
-// stays as it is.
-func (d *Decoder) setCallPath(e *event.Event, it *item, c call) {
-	if c.act == actNone || c.act == actSymlink {
-		if it.name != nil && !isMissing(it.name) {
-			d.setDecoded(e, event.SyscallPath, it.name)
-		}
-		return
-	}
-	if path, _, ok := d.resolve(d.path[:0], it, c, c.dir); ok {
-		d.path = path
-		e.SetText(event.SyscallPath, path)
-	}
 }
 
 // setCallName sets f to the name of the call, or to what the record says.

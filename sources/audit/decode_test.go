@@ -131,7 +131,7 @@ func TestDecode(t *testing.T) {
 		{"account named twice", lines(`USER_AUTH pid=5 uid=0 auid=0 ses=1 msg='op=x acct="good" acct="bad" res=success'`), wantLive{"security/authenticate", f("security.target_user", "good")}, nil, event.Untrusted | event.Duplicate},
 		{"firewall change", lines("NETFILTER_CFG table=filter family=2 entries=4", syscall(54, "yes", 0)), wantLive{"security/policy", f("security.event_id", "NETFILTER_CFG", "process.pid", "20")}, nil, 0},
 		{"a service record beside the call that sent it", lines(`SERVICE_START pid=1 uid=0 auid=4294967295 ses=4294967295 msg='unit=x comm="systemd" exe="/lib/systemd" res=success'`, syscall(44, "yes", 9)), wantLive{"record/record", f("record.type", "SERVICE_START")}, nil, event.Untrusted},
-		{"refused access beside its call", lines("AVC avc:  denied  { read } for  pid=20", syscall(101, "no", -13)), wantLive{"syscall/call", f("syscall.name", "ptrace")}, nil, 0},
+		{"refused access beside its call", lines("AVC avc:  denied  { read } for  pid=20", syscall(101, "no", -13)), wantLive{"record/record", f("record.type", "AVC", "process.path", "/bin/x")}, nil, 0},
 		{"a PATH alone", lines(pathRec(0, `"/c"`, "NORMAL", 1)), wantLive{"record/record", f("record.type", "PATH")}, nil, event.Incomplete},
 	}
 	for _, tt := range tests {
@@ -155,38 +155,6 @@ func TestDecode(t *testing.T) {
 			}
 			if v.time != 1700000000_500e6 || v.serial != 77 || v.ordinal != 1 {
 				t.Errorf("time %d, serial %d, ordinal %d", v.time, v.serial, v.ordinal)
-			}
-		})
-	}
-}
-
-// The hooks are asked about the descriptor of the call, with the inode that the
-// record knows, and what they say is used.
-func TestResolveDir(t *testing.T) {
-	open := lines(syscall(257, "yes", 3, "5", "0", "241"), cwd,
-		"PATH item=0 name=\"/home/u\" inode=8 dev=fe:00 mode=040755 ouid=0 ogid=0 rdev=00:00 nametype=PARENT",
-		"PATH item=1 name=\"c\" inode=9 dev=fe:00 mode=0100644 ouid=0 ogid=0 rdev=00:00 nametype=CREATE")
-	deep := strings.ReplaceAll(open, `name="c"`, `name="d/c"`)
-	chmod := lines(syscall(91, "yes", 0, "4", "1ed"), "PATH item=0 name=(null) inode=9 dev=fe:00 mode=0100644 ouid=0 ogid=0 rdev=00:00 nametype=NORMAL")
-	tests := []struct{ name, text, asked, answer, want, status string }{
-		{"bare name", open, `20 5 "fe:00" 8`, "/srv/dir", "/srv/dir/c", ""},
-		{"name with a folder", deep, `20 5 "" 0`, "/srv/dir", "/srv/dir/d/c", ""},
-		{"open file", chmod, `20 4 "fe:00" 9`, "/srv/f", "/srv/f", ""},
-		{"no answer", open, `20 5 "fe:00" 8`, "", "c", "partial"},
-		{"an answer that is no path", open, `20 5 "fe:00" 8`, "socket:[1]", "c", "partial"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			asked := ""
-			v := decodeText(t, tt.text, audit.DecodeOptions{ResolveDir: func(pid, fd int32, dev string, inode uint64) (string, bool) {
-				asked = fmt.Sprintf("%d %d %q %d", pid, fd, dev, inode)
-				return tt.answer, tt.answer != ""
-			}})
-			if asked != tt.asked {
-				t.Errorf("ResolveDir was asked %s, want %s", asked, tt.asked)
-			}
-			if v.fields["file.path"] != tt.want || v.fields["file.path_status"] != tt.status {
-				t.Errorf("path %q, status %q; want %q, %q", v.fields["file.path"], v.fields["file.path_status"], tt.want, tt.status)
 			}
 		})
 	}

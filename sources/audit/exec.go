@@ -4,7 +4,11 @@
 
 package audit
 
-import "seismo/internal/event"
+import (
+	"bytes"
+
+	"seismo/internal/event"
+)
 
 // Bounds of what is kept of the arguments of one execve. Of more, the head and
 // the tail are kept: padding in front must not push the payload out.
@@ -143,7 +147,68 @@ func (d *Decoder) decodeExec(b *event.Batch) *event.Event {
 		d.value = AppendValue(d.value[:0], d.cwd)
 		e.SetText(event.ProcessCwd, d.value)
 	}
+	if d.opts.ProgramFiles {
+		d.addProgramFiles(e)
+	}
 	return e
+}
+
+// maxProgramFiles bounds the files that are told of one exec: four scripts that name
+// each other, a program and its loader.
+const maxProgramFiles = 6
+
+// addProgramFiles notes the files that the exec went through: its PATH records, in
+// the order of their items. All of them or none: which of them is the program shows
+// only when they are all there.
+func (d *Decoder) addProgramFiles(e *event.Event) {
+	var files [maxProgramFiles]event.FileID
+	if len(d.paths) > maxProgramFiles {
+		return
+	}
+	for i, body := range d.paths {
+		var ok bool
+		if files[i], ok = fileOf(body); !ok {
+			return
+		}
+	}
+	for _, f := range files[:len(d.paths)] {
+		e.AddProgramFile(f)
+	}
+}
+
+// fileOf reads device and inode of the body of a PATH record, and nothing behind them.
+func fileOf(body []byte) (f event.FileID, ok bool) {
+	hasInode := false
+	for s := ScanFields(body); ; {
+		k, v, more := s.Next()
+		if !more {
+			return f, false
+		}
+		switch string(k) {
+		case "inode":
+			if f.Inode, hasInode = parseUint(v, 10); !hasInode {
+				return f, false
+			}
+		case "dev":
+			f.Dev, ok = deviceNumber(v)
+			return f, ok && hasInode
+		}
+	}
+}
+
+// deviceNumber reads a dev= value, major and minor in hex, in the form that
+// unix.Mkdev gives.
+func deviceNumber(v []byte) (uint64, bool) {
+	i := bytes.IndexByte(v, ':')
+	if i < 0 {
+		return 0, false
+	}
+	major, ok := parseUint(v[:i], 16)
+	minor, ok2 := parseUint(v[i+1:], 16)
+	if !ok || !ok2 || major > 1<<32-1 || minor > 1<<32-1 {
+		return 0, false
+	}
+	return major&0xfff<<8 | major&0xfffff000<<32 | minor&0xff | minor&0xffffff00<<12, true
 }
 
 func (d *Decoder) setArgs(e *event.Event) {

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // This file makes file events: which of the PATH records says what the call did,
-// and where the file is. How paths are joined is in path.go.
+// and what is kept of it. Where the file is is found in where.go, paths are joined in
+// path.go.
 
 package audit
 
 import (
 	"bytes"
+	"strconv"
 
 	"seismo/internal/event"
 )
@@ -92,13 +94,28 @@ func readItem(body []byte) item {
 	}
 }
 
-// The open flags that say that the file may be written (include/uapi/asm-generic/fcntl.h).
+// The open flags that say what an open did (include/uapi/asm-generic/fcntl.h).
 const (
 	openAccess   = 03
 	openReadOnly = 00
 	openCreate   = 0100
 	openTruncate = 01000
+	openPath     = 010000000
+	openUnnamed  = 020000000 // of O_TMPFILE
 )
+
+// The type bits of st_mode.
+const (
+	modeType      = 0170000
+	modeDirectory = 0040000
+)
+
+// side is what a name of a call is relative to: the argument with the directory,
+// and the PARENT item of that directory, nil if there is none.
+type side struct {
+	dir    int8
+	parent *item
+}
 
 // decodeFile makes the event of a successful call on a file.
 func (d *Decoder) decodeFile(b *event.Batch, c call) *event.Event {
@@ -108,32 +125,32 @@ func (d *Decoder) decodeFile(b *event.Batch, c call) *event.Event {
 	case actOpen:
 		it, op := d.openItem(c)
 		e = b.Add(event.KindFile, op)
-		d.setFile(e, it, c, c.dir)
+		d.setFile(e, it, c, d.sideOf(it, c))
 	case actCreate:
 		e = b.Add(event.KindFile, event.OpCreate)
-		d.setFile(e, d.lastOf(nameCreate), c, c.dir)
+		it := d.lastOf(nameCreate)
+		d.setFile(e, it, c, d.sideOf(it, c))
 	case actDelete:
 		e = b.Add(event.KindFile, event.OpDelete)
-		d.setFile(e, d.lastOf(nameDelete), c, c.dir)
+		it := d.lastOf(nameDelete)
+		d.setFile(e, it, c, d.sideOf(it, c))
 	case actRename:
-		e = b.Add(event.KindFile, event.OpRename)
-		to := d.lastOf(nameCreate)
-		d.setFile(e, d.renamed(to), c, c.dir)
-		d.setTarget(e, to, c)
+		e = d.decodeRename(b, c)
 	case actLink:
 		e = b.Add(event.KindFile, event.OpLink)
-		d.setFile(e, d.firstItem(), c, c.dir)
-		d.setTarget(e, d.lastOf(nameCreate), c)
+		d.setFile(e, d.firstItem(), c, side{dir: c.dir})
+		d.setTarget(e, d.lastOf(nameCreate), c, d.secondSide(c))
 	case actSymlink:
 		e = b.Add(event.KindFile, event.OpLink)
 		d.setSymlink(e, c)
 	case actTruncate:
 		e = b.Add(event.KindFile, event.OpWrite)
-		d.setFile(e, d.firstItem(), c, c.dir)
+		it := d.firstItem()
+		d.setFile(e, it, c, d.sideOf(it, c))
 	default:
 		e = b.Add(event.KindFile, event.OpPermission)
 		it := d.firstItem()
-		d.setFile(e, it, c, c.dir)
+		d.setFile(e, it, c, d.sideOf(it, c))
 		if c.act == actMode && c.mode != none && d.who.args[c.mode] != nil {
 			mode := int64(d.who.arg(c.mode) & 07777)
 			if it != nil && it.has&itemMode != 0 {
@@ -145,24 +162,52 @@ func (d *Decoder) decodeFile(b *event.Batch, c call) *event.Event {
 	return e
 }
 
+// decodeRename makes the event of a rename, or the two of an exchange of names.
+// The flag that says so is the fifth argument, which is in no record; but only an
+// exchange makes two names.
+func (d *Decoder) decodeRename(b *event.Batch, c call) *event.Event {
+	e := b.Add(event.KindFile, event.OpRename)
+	made := d.lastOf(nameCreate)
+	first := d.firstOf(nameCreate)
+	from, to := d.renameSides(c, d.renamed(first), first)
+	if first != made && first.inode != made.inode {
+		back := b.Add(event.KindFile, event.OpRename)
+		d.setFile(back, d.renamed(made), c, to)
+		d.setTarget(back, made, c, from)
+		made = first
+	}
+	d.setFile(e, d.renamed(made), c, from)
+	d.setTarget(e, made, c, to)
+	return e
+}
+
 // openItem returns the item that a call of the open family is about, and what
 // it did: create if the file was not there, write if it was opened for writing or
-// truncated, open otherwise.
+// truncated, open otherwise. With O_TMPFILE the item has the name of the directory
+// and the inode of the new file, which has no name.
 func (d *Decoder) openItem(c call) (*item, event.Op) {
 	if it := d.lastOf(nameCreate); it != nil {
 		return it, event.OpCreate
 	}
-	flags := d.oflag // openat2 has its own record
+	flags := d.openFlags(c)
 	switch {
-	case c.flags != none:
-		flags = d.who.arg(c.flags)
-	case c.name == "creat":
-		flags = 01 | openCreate | openTruncate
-	}
-	if flags&openAccess != openReadOnly || flags&openTruncate != 0 {
+	case flags&openUnnamed != 0:
+		return d.firstItem(), event.OpCreate
+	case flags&openPath == 0 && (flags&openAccess != openReadOnly || flags&openTruncate != 0):
 		return d.firstItem(), event.OpWrite
 	}
 	return d.firstItem(), event.OpOpen
+}
+
+// openFlags returns the flags of a call of the open family.
+func (d *Decoder) openFlags(c call) uint64 {
+	switch {
+	case c.flags != none:
+		return d.who.arg(c.flags)
+	case c.name == "creat":
+		return 01 | openCreate | openTruncate
+	}
+	return d.oflag // openat2 has its own record
 }
 
 // firstItem returns the first item that is no directory named only on the way,
@@ -175,6 +220,15 @@ func (d *Decoder) firstItem() *item {
 	}
 	if len(d.items) > 0 {
 		return &d.items[0]
+	}
+	return nil
+}
+
+func (d *Decoder) firstOf(t nameType) *item {
+	for i := range d.items {
+		if d.items[i].typ == t {
+			return &d.items[i]
+		}
 	}
 	return nil
 }
@@ -209,13 +263,20 @@ func (d *Decoder) renamed(to *item) *item {
 }
 
 // setFile sets what the item says of the file that the event is about.
-func (d *Decoder) setFile(e *event.Event, it *item, c call, dir int8) {
+func (d *Decoder) setFile(e *event.Event, it *item, c call, s side) {
 	if it == nil {
 		d.flags |= event.Incomplete
 		return
 	}
-	path, whole, ok := d.resolve(d.path[:0], it, c, dir)
+	path, whole, ok := d.resolve(d.path[:0], it, c, s)
 	d.path = path
+	if c.act == actOpen && e.Op == event.OpCreate && it.typ != nameCreate && it.has&itemInode != 0 {
+		// Files without a name are called so by the kernel (fs/dcache.c, d_mark_tmpfile).
+		d.value = strconv.AppendUint(append(d.value[:0], '#'), it.inode, 10)
+		d.path, d.path2 = AppendPath(d.path2[:0], path, d.value), path
+	} else if whole && ok {
+		d.sawDirs(it, s, path, e.Op == event.OpDelete || e.Op == event.OpRename)
+	}
 	d.setPath(e, whole, ok)
 	if it.has&itemInode != 0 {
 		e.SetInt(event.FileInode, int64(it.inode))
@@ -244,13 +305,16 @@ func (d *Decoder) setPath(e *event.Event, whole, ok bool) {
 }
 
 // setTarget sets the target path: the new name of a rename or link.
-func (d *Decoder) setTarget(e *event.Event, it *item, c call) {
+func (d *Decoder) setTarget(e *event.Event, it *item, c call, s side) {
 	if it == nil {
 		d.flags |= event.Incomplete
 		return
 	}
-	path, whole, ok := d.resolve(d.path2[:0], it, c, c.dir2)
+	path, whole, ok := d.resolve(d.path2[:0], it, c, s)
 	d.path2 = path
+	if whole && ok {
+		d.sawDirs(it, s, path, false)
+	}
 	if ok {
 		e.SetText(event.FileTargetPath, path)
 	}
@@ -263,7 +327,7 @@ func (d *Decoder) setTarget(e *event.Event, it *item, c call) {
 // that is relative to the link's own directory.
 func (d *Decoder) setSymlink(e *event.Event, c call) {
 	link := d.lastOf(nameCreate)
-	d.setTarget(e, link, c)
+	d.setTarget(e, link, c, d.secondSide(c))
 	if link != nil && link.has&itemInode != 0 {
 		e.SetInt(event.FileInode, int64(link.inode))
 	}
@@ -284,96 +348,3 @@ func (d *Decoder) setSymlink(e *event.Event, c call) {
 	}
 	d.flags |= event.Incomplete
 }
-
-// resolve appends to dst the path that it means in call c, in which argument dir
-// (or none) holds the directory. whole is false if the path could not be made
-// absolute, ok if there is no path at all.
-func (d *Decoder) resolve(dst []byte, it *item, c call, dir int8) (path []byte, whole, ok bool) {
-	fd, hasFD := d.descriptor(dir)
-	if it.name == nil || string(it.name) == "(null)" || string(it.name) == `""` {
-		// The call names an open file: fchmod, or AT_EMPTY_PATH.
-		if c.fd != none {
-			fd, hasFD = d.descriptor(c.fd)
-		}
-		if p, known := d.ask(fd, hasFD, it.dev, it.inode, it.has&itemInode != 0); known {
-			return AppendPath(dst, nil, p), true, true
-		}
-		return dst, false, false
-	}
-	d.name = AppendValue(d.name[:0], it.name)
-	if isAbsolute(d.name) {
-		return AppendPath(dst, nil, d.name), true, true
-	}
-	parent := d.parentOf(it, c)
-	switch {
-	case hasFD:
-		// The PARENT item is the descriptor's directory only for a bare name.
-		var dev []byte
-		var inode uint64
-		known := parent != nil && parent.has&itemInode != 0 && bytes.IndexByte(d.name, '/') < 0
-		if known {
-			dev, inode = parent.dev, parent.inode
-		}
-		if p, found := d.ask(fd, true, dev, inode, known); found {
-			return AppendPath(dst, p, d.name), true, true
-		}
-	case d.cwd != nil:
-		d.dir = AppendValue(d.dir[:0], d.cwd)
-		if isAbsolute(d.dir) {
-			return AppendPath(dst, d.dir, d.name), true, true
-		}
-	case parent != nil && parent.name != nil && bytes.IndexByte(d.name, '/') < 0:
-		d.dir = AppendValue(d.dir[:0], parent.name)
-		if isAbsolute(d.dir) {
-			return AppendPath(dst, d.dir, d.name), true, true
-		}
-	}
-	return append(dst, d.name...), false, true
-}
-
-// parentOf returns the PARENT item that belongs to it: the kernel writes them
-// before the others, in the order of the call's paths. What a link is made of
-// has none.
-func (d *Decoder) parentOf(it *item, c call) *item {
-	if c.act == actLink && it.typ != nameCreate {
-		return nil
-	}
-	var parent *item
-	for i := range d.items {
-		switch {
-		case d.items[i].typ == nameParent && (parent == nil || it.typ == nameCreate):
-			parent = &d.items[i]
-		case &d.items[i] == it:
-			return parent
-		}
-	}
-	return parent
-}
-
-// atFDCWD stands for the working directory where a call takes a descriptor.
-const atFDCWD = -100
-
-// descriptor returns argument n as a descriptor; false if there is none, or if it
-// stands for the working directory.
-func (d *Decoder) descriptor(n int8) (int32, bool) {
-	if n == none || d.who.args[n] == nil {
-		return 0, false
-	}
-	fd := int32(uint32(d.who.arg(n))) // an int, whatever the upper half says
-	return fd, fd != atFDCWD
-}
-
-// ask asks the hook for the path of a descriptor.
-func (d *Decoder) ask(fd int32, hasFD bool, dev []byte, inode uint64, known bool) ([]byte, bool) {
-	if d.opts.ResolveDir == nil || !hasFD || d.who.pid <= 0 || d.who.pid > 1<<30 {
-		return nil, false
-	}
-	text := ""
-	if known {
-		text = string(dev)
-	}
-	p, ok := d.opts.ResolveDir(int32(d.who.pid), fd, text, inode)
-	return []byte(p), ok && len(p) > 0 && p[0] == '/'
-}
-
-func isAbsolute(path []byte) bool { return len(path) > 0 && path[0] == '/' }

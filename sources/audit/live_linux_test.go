@@ -2,8 +2,8 @@
 
 // This file holds what the tests on the live kernel share: the lock, the check
 // that the kernel is left as it was, and the processes that do something to be
-// seen. The tests are in livekernel_linux_test.go and liverate_linux_test.go. No
-// other package may touch the kernel's audit system in a test.
+// seen. The tests are in livekernel_linux_test.go and liverate_linux_test.go. A
+// test of another package that touches the kernel's audit system takes the same lock.
 
 package audit_test
 
@@ -134,6 +134,7 @@ type recording struct {
 	events  []*event.Event
 	changes []event.Change
 	losses  []event.Loss
+	notices []string
 }
 
 func record(t *testing.T, o audit.KernelOptions) *recording {
@@ -276,6 +277,7 @@ var childActions = map[string]func(args []string) error{
 	"record":     childRecord,
 	"grab":       childGrab,
 	"storm":      childStorm,
+	"open":       childOpen,
 }
 
 // childThreadExec runs "nothing" in its place, from a thread that is not the

@@ -8,13 +8,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"seismo/internal/bench/tiny"
 	"seismo/internal/event"
 )
 
@@ -117,47 +118,11 @@ func memory() string {
 	return strings.Join(found, ", ")
 }
 
-// noop makes a program that ends at once: a few instructions where we know them,
-// so that the machine can start enough of them, else the system's true.
+// noop makes a program that ends at once.
 func noop(t *testing.T) string {
 	t.Helper()
-	var code []byte
-	var machine byte
-	switch runtime.GOARCH {
-	case "amd64":
-		machine = 62                                                        // EM_X86_64
-		code = []byte{0x31, 0xff, 0xb8, 0xe7, 0x00, 0x00, 0x00, 0x0f, 0x05} // exit_group(0)
-	case "arm64":
-		machine = 183                                                                         // EM_AARCH64
-		code = []byte{0x00, 0x00, 0x80, 0xd2, 0xc8, 0x0b, 0x80, 0xd2, 0x01, 0x00, 0x00, 0xd4} // exit_group(0)
-	default:
-		return "/bin/true"
-	}
-	const base, header = 0x400000, 64 + 56
-	elf := make([]byte, header, header+len(code))
-	copy(elf, "\x7fELF\x02\x01\x01")
-	put := func(at, n int, v uint64) {
-		for i := range n {
-			elf[at+i] = byte(v >> (8 * i))
-		}
-	}
-	put(16, 2, 2) // ET_EXEC
-	elf[18] = machine
-	put(20, 4, 1)
-	put(24, 8, base+header) // entry
-	put(32, 8, 64)          // program headers
-	put(52, 2, 64)
-	put(54, 2, 56)
-	put(56, 2, 1)
-	put(64, 4, 1) // PT_LOAD
-	put(68, 4, 5) // readable, executable
-	put(80, 8, base)
-	put(88, 8, base)
-	put(96, 8, uint64(header+len(code)))
-	put(104, 8, uint64(header+len(code)))
-	put(112, 8, 0x1000)
 	path := filepath.Join(t.TempDir(), "noop")
-	if err := os.WriteFile(path, append(elf, code...), 0o755); err != nil {
+	if err := tiny.Write(path, tiny.Exit); err != nil {
 		t.Fatal(err)
 	}
 	if err := exec.Command(path).Run(); err != nil {

@@ -32,6 +32,9 @@ type product struct {
 
 func newProduct(t *testing.T, o audit.KernelOptions) *product {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("NOT RUN with -short: the race detector does not see the binary that is tried")
+	}
 	p := &product{t: t, bin: filepath.Join(t.TempDir(), "seismo"), home: filepath.Join(t.TempDir(), "home"), root: o.Roots[0]}
 	build := exec.Command("go", "build", "-o", p.bin, "seismo/cmd/seismo")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")

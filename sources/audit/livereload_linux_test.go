@@ -12,11 +12,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"seismo/internal/event"
+	"seismo/sources/audit"
 )
 
 // write puts content into a file of the home folder, as a person does: in place.
@@ -213,8 +217,9 @@ func TestLiveMemoryOverRestart(t *testing.T) {
 	if n := p.count("SELECT count(*) FROM losses WHERE reason = 'state_unusable'"); n != 1 {
 		t.Errorf("%d losses tell of the damaged memory; want 1", n)
 	}
-	if n := p.count("SELECT sum(matches) FROM signal_counts"); n != 1 {
-		t.Errorf("%d matches after the memory was damaged; want the 1 of before", n)
+	// What the file held is in the stored events as well.
+	if n := p.count("SELECT sum(matches) FROM signal_counts"); n != 2 {
+		t.Errorf("%d matches after the memory was damaged; want the 1 of before, and that of both steps remembered", n)
 	}
 	p.nothingLost()
 }
@@ -272,4 +277,97 @@ func TestLiveSetDemand(t *testing.T) {
 	if len(r.losses) > 0 {
 		t.Errorf("losses %+v; want none for rules that we changed ourselves", r.losses)
 	}
+}
+
+// What was planned is in force as the kernel lists it, the rule on io_uring among it, and
+// sees there what it was planned to see.
+func TestLivePlanIsInForce(t *testing.T) {
+	r := record(t, live(t))
+	p := r.kernel.Plan()
+	f, err := audit.ReadInForce()
+	if err != nil {
+		t.Fatal(err)
+	}
+	missing, err := f.Missing(p)
+	if err != nil || len(missing) > 0 {
+		t.Errorf("not in force: %v, %v; want all rules of the plan", missing, err)
+	}
+	if diff := cmp.Diff(p.Sees, f.Sees); diff != "" {
+		t.Errorf("the rules in force see (-planned +in force):\n%s", diff)
+	}
+	if !slices.Contains(f.Sees.Calls, "io_uring_openat") {
+		t.Errorf("calls %q; want those of io_uring too", f.Sees.Calls)
+	}
+	r.end()
+}
+
+// A rule of Sigma for records of auditd names a call that no setting asks for: the kernel
+// is asked for it once the rule is loaded, and no longer when it is switched off. Each
+// change is a row of what is collected.
+func TestLiveDemandedCall(t *testing.T) {
+	for _, tool := range []string{"unshare", "hostname"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("needs %s, which makes the call that is looked for: %v", tool, err)
+		}
+	}
+	p := newProduct(t, live(t))
+	rename := func() { // in a namespace of its own: the host keeps its name
+		t.Helper()
+		if out, err := exec.Command("unshare", "--uts", "hostname", "seismo-test").CombinedOutput(); err != nil {
+			t.Fatalf("unshare: %v\n%s", err, out)
+		}
+	}
+	asked := func() bool {
+		t.Helper()
+		f, err := audit.ReadInForce()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.Contains(f.Sees.Calls, "sethostname")
+	}
+	p.compile([2]string{"Nothing", "file.path is '/nothing'"})
+	r := p.record()
+	if asked() {
+		t.Error("the call is asked for before a rule names it")
+	}
+	rename()
+	rules := filepath.Join(t.TempDir(), "rules.yml")
+	if err := os.WriteFile(rules, []byte(`title: Host Name Changed
+id: 11111111-0000-4000-8000-0000000000aa
+level: low
+logsource: {product: linux, service: auditd}
+detection:
+  call: {type: SYSCALL, SYSCALL: sethostname}
+  condition: call
+`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command(p.bin, "compile", "--home", p.home, rules).CombinedOutput(); err != nil {
+		t.Fatalf("seismo compile: %v\n%s", err, out)
+	}
+	const named = "FROM collections WHERE reason = 'signals' AND calls LIKE '%\"sethostname\"%'"
+	p.waitFor("SELECT count(*) " + named)
+	if !asked() {
+		t.Error("the call is not asked for although a rule names it")
+	}
+	rename()
+	p.waitFor("SELECT count(*) FROM signal_matches WHERE signal_name = 'Host Name Changed'")
+	if out, err := exec.Command(p.bin, "signals", "disable", "--home", p.home, "Host Name Changed").CombinedOutput(); err != nil {
+		t.Fatalf("seismo signals disable: %v\n%s", err, out)
+	}
+	p.waitFor("SELECT count(*) " + named + " AND end_time IS NOT NULL")
+	if asked() {
+		t.Error("the call is asked for although the rule is switched off")
+	}
+	if code := r.stop(os.Interrupt); code != 0 {
+		t.Fatalf("exit code %d; want 0\n%s", code, &r.log)
+	}
+	if n := p.count("SELECT count(*) FROM syscall_events WHERE syscall_name = 'sethostname'"); n != 1 {
+		t.Errorf("%d calls are in monitor.db; want the one that was made while it was asked for", n)
+	}
+	rows := p.query("SELECT reason, source, end_time FROM collections ORDER BY begin_time")
+	if len(rows) != 3 || rows[0]["reason"] != "start" || rows[2]["end_time"] == nil || rows[2]["source"] != "unicast" {
+		t.Errorf("what was collected: %v; want a start and two changes, the last of them ended by the stop", rows)
+	}
+	p.nothingLost()
 }

@@ -3,20 +3,16 @@
 package audit_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	libaudit "github.com/elastic/go-libaudit/v2"
 	"github.com/elastic/go-libaudit/v2/rule"
-	"golang.org/x/sys/unix"
 	"seismo/sources/audit"
 )
 
@@ -57,6 +53,7 @@ func TestLiveForeignAuditingIsRefused(t *testing.T) {
 	if err := client.SetEnabled(true, libaudit.WaitForReply); err != nil {
 		t.Fatal(err)
 	}
+	o.Way = audit.WayUnicast
 	_, err = audit.OpenKernel(o)
 	if err := client.SetEnabled(false, libaudit.WaitForReply); err != nil {
 		t.Fatal(err)
@@ -114,6 +111,7 @@ func TestLiveKilledRecorder(t *testing.T) {
 			}
 			other := o
 			other.UndoPath += ".other"
+			other.Way = audit.WayUnicast
 			if _, err := audit.OpenKernel(other); !errors.Is(err, audit.ErrHeld) ||
 				!strings.Contains(err.Error(), fmt.Sprint(cmd.Process.Pid)) {
 				t.Errorf("OpenKernel = %v while another has the role, want %v with process %d", err, audit.ErrHeld, cmd.Process.Pid)
@@ -169,76 +167,4 @@ func TestLiveUndoFileOfAnotherBoot(t *testing.T) {
 	if report, err := audit.Undo(o.UndoPath); err != nil || !report.OtherBoot {
 		t.Errorf("Undo = %+v, %v, want the file of another boot", report, err)
 	}
-}
-
-// A process that asks for the role is refused by the kernel; we are told, and
-// give it up.
-func TestLiveRoleIsAskedFor(t *testing.T) {
-	r := record(t, live(t))
-	cmd := child(t, "grab")
-	out := output(t, cmd)
-	out.Scan()
-	cmd.Wait()
-	if !strings.HasPrefix(out.Text(), "true") {
-		t.Fatalf("asking for a role that is held: %q, want EEXIST", out.Text())
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	for {
-		err := r.read(ctx)
-		if errors.Is(err, audit.ErrReplaced) {
-			break
-		}
-		if err != nil {
-			t.Fatalf("Read = %v, want %v", err, audit.ErrReplaced)
-		}
-	}
-	r.end()
-}
-
-// What is not allowed is named.
-func TestLiveMissingCapability(t *testing.T) {
-	o := live(t)
-	without := func(capability int, do func()) {
-		done := make(chan struct{})
-		go func() { // capabilities are a thread's
-			defer close(done)
-			runtime.LockOSThread() // and this thread ends with the goroutine
-			header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-			var data [2]unix.CapUserData
-			if err := unix.Capget(&header, &data[0]); err != nil {
-				t.Error(err)
-				return
-			}
-			data[capability/32].Effective &^= 1 << (capability % 32)
-			if err := unix.Capset(&header, &data[0]); err != nil {
-				t.Error(err)
-				return
-			}
-			do()
-		}()
-		<-done
-	}
-	without(unix.CAP_AUDIT_CONTROL, func() {
-		_, err := audit.OpenKernel(o)
-		if !errors.Is(err, audit.ErrPrivilege) || !strings.Contains(err.Error(), "CAP_AUDIT_CONTROL") {
-			t.Errorf("OpenKernel = %v, want %v naming CAP_AUDIT_CONTROL", err, audit.ErrPrivilege)
-		}
-	})
-	without(unix.CAP_NET_ADMIN, func() {
-		k, err := audit.OpenKernel(o)
-		if err != nil {
-			t.Errorf("OpenKernel without CAP_NET_ADMIN = %v, want it to record", err)
-			return
-		}
-		if w := strings.Join(k.Warnings(), "\n"); !strings.Contains(w, "CAP_NET_ADMIN") {
-			t.Errorf("warnings %q, want CAP_NET_ADMIN", w)
-		}
-		if err := k.ProcEvents(); err != nil && !errors.Is(err, audit.ErrNoProcEvents) {
-			t.Errorf("ProcEvents = %v, want %v", err, audit.ErrNoProcEvents)
-		}
-		if err := k.Close(); err != nil {
-			t.Error(err)
-		}
-	})
 }

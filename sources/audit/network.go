@@ -37,25 +37,95 @@ func (d *Decoder) decodeNetwork(b *event.Batch, c call) *event.Event {
 	}
 	known := d.socketAt(fd, hasFD)
 	d.setProtocol(e, known, fd, hasFD)
-	if c.act == actListen {
-		if known != nil && known.local.IsValid() {
-			d.setEnd(e, known.local, c.act)
-		}
-		return e
-	}
 	if c.act == actBind && hasFD {
 		d.noteBind(fd).told = true
 	}
-	if !d.hasSock {
-		return e
-	}
-	switch d.sock.Family {
-	case FamilyInet, FamilyInet6:
+	switch {
+	case c.act == actListen:
+		if known != nil && known.local.IsValid() {
+			d.setEnd(e, known.local, c.act)
+		}
+	case !d.hasSock:
+	case d.sock.Family == FamilyInet, d.sock.Family == FamilyInet6:
 		d.setEnd(e, d.sock.Addr, c.act)
-	case FamilyUnix:
+	case d.sock.Family == FamilyUnix:
 		d.setSocketPath(e)
+		if known != nil && c.act == actAccept && len(d.sock.Path) == 0 && known.path != "" {
+			e.SetString(event.NetworkPath, known.path)
+		}
 	}
+	switch {
+	case c.act == actBind && hasFD:
+		path, _ := e.Text(event.NetworkPath)
+		d.noteBind(fd).path = string(path)
+	case c.act == actAccept && d.who.has&hasExit != 0 && d.who.exit >= 0 && d.who.exit <= 1<<30:
+		d.noteAccepted(int32(d.who.exit), known)
+	}
+	d.setEndsKnown(e, c)
+	d.askEnds(e, c, known, fd, hasFD)
 	return e
+}
+
+// setEndsKnown says which ends of a connection of IP the record has.
+func (d *Decoder) setEndsKnown(e *event.Event, c call) {
+	inet := d.hasSock && (d.sock.Family == FamilyInet || d.sock.Family == FamilyInet6)
+	switch {
+	case inet && c.act == actConnect:
+		e.SetString(event.NetworkEndsKnown, "destination")
+	case inet && c.act == actAccept:
+		e.SetString(event.NetworkEndsKnown, "source")
+	case !d.hasSock && c.act == actAccept:
+		if p, ok := e.Text(event.NetworkProtocol); ok && (string(p) == "tcp" || string(p) == "sctp" || string(p) == "mptcp") {
+			e.SetString(event.NetworkEndsKnown, "none")
+		}
+	}
+}
+
+// inProgress is the result of a connect that goes on by itself: -EINPROGRESS.
+const inProgress = -115
+
+// SocketQuestion is what is asked of a socket of IP: what its ends are.
+type SocketQuestion struct {
+	Serial   uint64 // of the event
+	PID, FD  int32
+	Op       event.Op
+	Protocol string         // "" where it is not known
+	Remote   netip.AddrPort // what the record says of the other end; invalid without
+}
+
+// askEnds asks for the ends that the record of e does not have.
+func (d *Decoder) askEnds(e *event.Event, c call, known *socket, fd int32, hasFD bool) {
+	if d.opts.AskEnds == nil || !hasFD || d.who.pid <= 0 || d.who.pid > 1<<30 || d.host != "" {
+		return
+	}
+	q := SocketQuestion{Serial: d.serial, PID: int32(d.who.pid), FD: fd, Op: e.Op}
+	if known != nil {
+		q.Protocol = known.protocol
+	}
+	inet := d.hasSock && (d.sock.Family == FamilyInet || d.sock.Family == FamilyInet6)
+	if d.hasSock && !inet || q.Protocol != "" && q.Protocol != "tcp" && q.Protocol != "udp" {
+		return
+	}
+	switch e.Op {
+	case event.OpListen:
+		if port, ok := e.Int(event.NetworkPort); ok && port != 0 {
+			return
+		}
+	case event.OpAccept:
+		if d.who.exit < 0 || d.who.exit > 1<<30 || d.who.has&hasExit == 0 {
+			return
+		}
+		q.FD = int32(d.who.exit)
+		fallthrough
+	default:
+		if !d.who.succeeded() && d.who.exit != inProgress {
+			return
+		}
+		if inet {
+			q.Remote = d.sock.Addr
+		}
+	}
+	d.opts.AskEnds(e, q)
 }
 
 // socketAt returns what is remembered of a descriptor; nil if nothing is.
@@ -95,6 +165,19 @@ func (d *Decoder) noteBind(fd int32) *socket {
 		s.local = d.sock.Addr
 	}
 	return s
+}
+
+// noteAccepted remembers of the descriptor of an accepted connection what is known
+// of the one that listens: it may have been another socket before.
+func (d *Decoder) noteAccepted(fd int32, listener *socket) {
+	var protocol, path string
+	if listener != nil {
+		protocol, path = listener.protocol, listener.path
+	} else if d.sockets.find(d.host, d.who.pid, d.who.pid, fd) == nil {
+		return
+	}
+	s := d.sockets.note(d.host, d.who.pid, fd)
+	s.protocol, s.path, s.local, s.told = protocol, path, netip.AddrPort{}, false
 }
 
 // setEnd sets the addresses: the remote end, or for a listening socket the local one.
@@ -211,7 +294,7 @@ func (d *Decoder) noteSocket() {
 	}
 	s := d.sockets.note(d.host, w.pid, int32(w.exit))
 	s.protocol = protocolOf(w.arg(0), w.arg(1)&0xffffffff, w.arg(2)&0xffffffff)
-	s.local, s.told = netip.AddrPort{}, false
+	s.local, s.path, s.told = netip.AddrPort{}, "", false
 }
 
 // maxSockets bounds the sockets that are remembered: a place for each hash of
@@ -230,6 +313,7 @@ type socket struct {
 	used     bool
 	protocol string
 	local    netip.AddrPort // where bind put it
+	path     string         // of a UNIX socket, the same
 	told     bool           // its bind made an event
 }
 

@@ -26,6 +26,8 @@ import (
 //   - type is the name of the record's type, and nothing that its text says
 //   - syscall is the number and then the name of the call, and SYSCALL is the name
 //     also where auditd did not add it
+//   - AVC has seresult (denied or granted) and seperms (the permissions, with blanks
+//     between), which stand in its text without a key
 //   - key is all keys, with 1 as a byte between them, and then each of them
 //   - proctitle is the line as it is, with NUL between the arguments, and then with
 //     blanks in their place
@@ -45,6 +47,9 @@ func (d *Decoder) addOwn(e *event.Event, g *Group) {
 			d.addOwnFields(e, i, r.Enriched, false)
 		}
 		d.addOwnCall(e, i, r)
+		if r.Type == TypeAVC {
+			d.addOwnDecision(e, i, r.Body)
+		}
 		if withType {
 			e.AddOwn(i, ownType, []byte(TypeName(r.Type)))
 		}
@@ -56,6 +61,8 @@ var (
 	ownType        = []byte("type")
 	ownSyscall     = []byte("syscall")
 	ownSyscallName = []byte("SYSCALL")
+	ownDecision    = []byte("seresult") // as libauparse calls them
+	ownPermissions = []byte("seperms")
 )
 
 // addOwnCall keeps the name of the call that record r is about, if it is about one.
@@ -83,6 +90,25 @@ func (d *Decoder) addOwnCall(e *event.Event, record int, r *Record) {
 	}
 	if name && findField(r.Enriched, "SYSCALL") == nil {
 		e.AddOwn(record, ownSyscallName, call)
+	}
+}
+
+// addOwnDecision keeps what SELinux decided: "avc:  denied  { read open } for …"
+// (security/selinux/avc.c, avc_audit_pre_callback).
+func (d *Decoder) addOwnDecision(e *event.Event, record int, body []byte) {
+	_, rest, ok := bytes.Cut(body, []byte("avc:"))
+	if !ok {
+		return
+	}
+	result, rest, ok := bytes.Cut(bytes.TrimLeft(rest, " "), []byte("{"))
+	if result = bytes.TrimSpace(result); !ok || string(result) != "denied" && string(result) != "granted" {
+		return
+	}
+	if d.wantsOwn(ownDecision) {
+		e.AddOwn(record, ownDecision, result)
+	}
+	if permissions, _, ok := bytes.Cut(rest, []byte("}")); ok && d.wantsOwn(ownPermissions) {
+		e.AddOwn(record, ownPermissions, bytes.TrimSpace(permissions))
 	}
 }
 

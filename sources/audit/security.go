@@ -9,6 +9,7 @@ package audit
 import (
 	"bytes"
 	"net/netip"
+	"slices"
 	"strconv"
 
 	"seismo/internal/event"
@@ -100,6 +101,35 @@ func securityOp(t uint16) event.Op {
 	}
 	return event.OpNone
 }
+
+// isUnwanted reports whether the event of a record of type t is to be left out:
+// one of security, or the start or stop of a service, that no signal asks for.
+func (d *Decoder) isUnwanted(t uint16) bool {
+	o := &d.opts
+	if !o.SecuritySilent || o.Demand.AllOwn {
+		return false
+	}
+	switch {
+	case securityOp(t) != event.OpNone:
+		if o.Demand.Kinds.Has(event.KindSecurity) {
+			return false
+		}
+	case t == typeServiceStart || t == typeServiceStop:
+		if o.Demand.Kinds.Has(event.KindRecord) {
+			return false
+		}
+	default:
+		return false
+	}
+	_, named := slices.BinarySearch(o.Demand.Records, TypeName(t))
+	return !named
+}
+
+// The records that systemd writes.
+const (
+	typeServiceStart = 1130
+	typeServiceStop  = 1131
+)
 
 // claims are the fields that a security record has about what was done. A
 // program in user space wrote them inside msg='…'.

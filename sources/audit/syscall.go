@@ -46,6 +46,9 @@ type call struct {
 	dir2  int8 // directory that the second path is relative to
 	flags int8 // open flags
 	mode  int8 // new permission bits
+	// named says of a call that makes a syscall event what its name is relative to:
+	// dir, or without one the working directory.
+	named bool
 }
 
 // act returns a call of which only the name and the action are known.
@@ -53,6 +56,7 @@ func act(name string, a action) call {
 	return call{name: name, act: a, fd: none, dir: none, dir2: none, flags: none, mode: none}
 }
 
+func (c call) withName() call        { c.named = true; return c }
 func (c call) withFD(n int8) call    { c.fd = n; return c }
 func (c call) withDir(n int8) call   { c.dir = n; return c }
 func (c call) withDir2(n int8) call  { c.dir2 = n; return c }
@@ -99,6 +103,16 @@ var knownCalls = []call{
 	act("setregid32", actPrivilege), act("setresuid32", actPrivilege), act("setresgid32", actPrivilege),
 	act("setfsuid32", actPrivilege), act("setfsgid32", actPrivilege), act("setgroups32", actPrivilege),
 	act("capset", actPrivilege),
+
+	act("mount", actNone).withName(), act("umount", actNone).withName(), act("umount2", actNone).withName(),
+	act("chroot", actNone).withName(), act("chdir", actNone).withName(), act("pivot_root", actNone).withName(),
+	act("swapon", actNone).withName(), act("swapoff", actNone).withName(), act("acct", actNone).withName(),
+	act("access", actNone).withName(), act("stat", actNone).withName(), act("lstat", actNone).withName(),
+	act("readlink", actNone).withName(), act("utime", actNone).withName(), act("utimes", actNone).withName(),
+	act("open_tree", actNone).withDir(0).withName(), act("mount_setattr", actNone).withDir(0).withName(),
+	act("utimensat", actNone).withDir(0).withName(), act("futimesat", actNone).withDir(0).withName(),
+	act("faccessat", actNone).withDir(0).withName(), act("faccessat2", actNone).withDir(0).withName(),
+	act("name_to_handle_at", actNone).withDir(0).withName(),
 }
 
 // socketcalls are the calls that socketcall(2) carries, by its first argument

@@ -35,6 +35,7 @@ const (
 	TypeSeccomp     uint16 = 1326
 	TypeProctitle   uint16 = 1327
 	TypeKernModule  uint16 = 1330
+	TypeBPF         uint16 = 1334
 	TypeUringop     uint16 = 1336
 	TypeOpenat2     uint16 = 1337
 	TypeAVC         uint16 = 1400
