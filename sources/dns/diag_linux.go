@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// This file asks the kernel which socket sent a packet (sock_diag(7)).
+
+package dns
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+
+	"golang.org/x/sys/unix"
+)
+
+// Forms of struct inet_diag_req_v2 and struct inet_diag_msg (linux/inet_diag.h).
+const (
+	sockDiagByFamily = 20
+	diagRequestSize  = unix.SizeofNlMsghdr + 56
+	diagReplySize    = 72
+	anyCookie        = 0xffffffff
+)
+
+// diag asks about sockets. One goroutine uses it.
+type diag struct {
+	fd  int
+	seq uint32
+	req [diagRequestSize]byte
+	buf [16 << 10]byte
+}
+
+func openDiag() (*diag, error) {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_SOCK_DIAG)
+	if err != nil {
+		return nil, fmt.Errorf("open a socket to ask for sockets: %w", err)
+	}
+	// The kernel answers within the call that asks; this is against waiting for ever.
+	err = unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Usec: 200_000})
+	if err == nil {
+		err = unix.Connect(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
+	}
+	if err != nil {
+		_ = unix.Close(fd) // nothing was written to it
+		return nil, fmt.Errorf("prepare a socket to ask for sockets: %w", err)
+	}
+	return &diag{fd: fd}, nil
+}
+
+func (d *diag) close() error { return unix.Close(d.fd) }
+
+// socket is a socket as the kernel tells of it.
+type socket struct {
+	inode uint32
+	uid   uint32
+	port  uint16 // its own
+}
+
+// owner returns the socket of this host that sends from client to server over
+// interface iface; false if there is none any more.
+func (d *diag) owner(proto uint8, client, server netip.AddrPort, iface int) (socket, bool) {
+	if proto == protoTCP {
+		return d.exact(proto, client, server, iface)
+	}
+	// Of UDP the kernel wants both ends as a packet to the socket has them.
+	if s, ok := d.exact(proto, server, client, iface); ok && s.port == client.Port() {
+		return s, true
+	}
+	s, ok := d.exact(proto, client, server, iface)
+	return s, ok && s.port == client.Port()
+}
+
+func (d *diag) exact(proto uint8, src, dst netip.AddrPort, iface int) (s socket, ok bool) {
+	family := byte(unix.AF_INET6)
+	if src.Addr().Is4() {
+		family = unix.AF_INET
+	}
+	d.request(family, proto, 0)
+	id := d.req[unix.SizeofNlMsghdr+8:]
+	binary.BigEndian.PutUint16(id, src.Port())
+	binary.BigEndian.PutUint16(id[2:], dst.Port())
+	copy(id[4:20], src.Addr().AsSlice())
+	copy(id[20:36], dst.Addr().AsSlice())
+	binary.NativeEndian.PutUint32(id[36:], uint32(iface))
+	binary.NativeEndian.PutUint32(id[40:], anyCookie)
+	binary.NativeEndian.PutUint32(id[44:], anyCookie)
+	err := d.ask(func(found socket) { s, ok = found, found.inode != 0 })
+	return s, ok && err == nil
+}
+
+// bound calls each with every UDP socket of this host that is bound to port.
+func (d *diag) bound(port uint16, each func(socket)) error {
+	for _, family := range []byte{unix.AF_INET, unix.AF_INET6} {
+		d.request(family, protoUDP, unix.NLM_F_DUMP)
+		binary.BigEndian.PutUint16(d.req[unix.SizeofNlMsghdr+8:], port)
+		err := d.ask(func(s socket) {
+			if s.port == port {
+				each(s)
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// request begins a request.
+func (d *diag) request(family, proto byte, flags uint16) {
+	d.req = [diagRequestSize]byte{}
+	d.seq++
+	ne := binary.NativeEndian
+	ne.PutUint32(d.req[0:], diagRequestSize)
+	ne.PutUint16(d.req[4:], sockDiagByFamily)
+	ne.PutUint16(d.req[6:], unix.NLM_F_REQUEST|flags)
+	ne.PutUint32(d.req[8:], d.seq)
+	body := d.req[unix.SizeofNlMsghdr:]
+	body[0], body[1] = family, proto
+	ne.PutUint32(body[4:], 0xffffffff) // in every state
+}
+
+// ask sends the request and calls each with the sockets of the reply.
+func (d *diag) ask(each func(socket)) error {
+	if _, err := unix.Write(d.fd, d.req[:]); err != nil {
+		return fmt.Errorf("ask the kernel for sockets: %w", err)
+	}
+	dump := binary.NativeEndian.Uint16(d.req[6:])&unix.NLM_F_DUMP != 0
+	for {
+		n, err := unix.Read(d.fd, d.buf[:])
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("read what the kernel says of sockets: %w", err)
+		}
+		if done, err := d.reply(d.buf[:n], each); done || err != nil || !dump && n == 0 {
+			return err
+		}
+	}
+}
+
+// reply reads the messages in b and reports whether they end the reply.
+func (d *diag) reply(b []byte, each func(socket)) (done bool, err error) {
+	ne := binary.NativeEndian
+	for len(b) >= unix.SizeofNlMsghdr {
+		size := int(ne.Uint32(b))
+		if size < unix.SizeofNlMsghdr || size > len(b) {
+			return true, fmt.Errorf("what the kernel says of sockets: message of %d bytes, there are %d", size, len(b))
+		}
+		body, typ, flags, seq := b[unix.SizeofNlMsghdr:size], ne.Uint16(b[4:]), ne.Uint16(b[6:]), ne.Uint32(b[8:])
+		b = b[min((size+3)&^3, len(b)):]
+		if seq != d.seq {
+			continue // of a request that was given up
+		}
+		switch {
+		case typ == unix.NLMSG_ERROR && len(body) >= 4:
+			if e := unix.Errno(-int32(ne.Uint32(body))); e != 0 {
+				return true, fmt.Errorf("the kernel does not tell of sockets: %w", e)
+			}
+			return true, nil
+		case typ == unix.NLMSG_DONE:
+			return true, nil
+		case typ == sockDiagByFamily && len(body) >= diagReplySize:
+			each(socket{port: binary.BigEndian.Uint16(body[4:]), uid: ne.Uint32(body[64:]), inode: ne.Uint32(body[68:])})
+			if flags&unix.NLM_F_MULTI == 0 {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// This file writes the filter that the kernel runs on every packet of the host: a
+// program for the classic packet filter that lets messages over port 53 through.
+
+package dns
+
+// instruction is one of a packet filter's (struct sock_filter of linux/filter.h).
+type instruction struct {
+	code   uint16
+	jt, jf uint8 // instructions to pass over
+	k      uint32
+}
+
+// Codes of instructions, and what the kernel knows of a packet beside its bytes.
+const (
+	loadByte    = 0x30 // A = byte at k
+	loadHalf    = 0x28 // A = two bytes at k
+	loadHalfX   = 0x48 // A = two bytes at X+k
+	loadByteX   = 0x50 // A = byte at X+k
+	loadHeaderX = 0xb1 // X = 4 * low half of the byte at k
+	jumpEqual   = 0x15
+	jumpGreater = 0x2d // A > X
+	jumpBits    = 0x45 // A & k
+	shiftRight  = 0x74
+	and         = 0x54
+	addX        = 0x0c
+	moveToX     = 0x07
+	give        = 0x06 // so many bytes of the packet
+
+	ancillary    = 0xfffff000 // SKF_AD_OFF
+	ofProtocol   = ancillary + 0
+	ofPacketType = ancillary + 4
+	ofHardware   = ancillary + 28
+
+	outgoing = 4   // PACKET_OUTGOING
+	loopback = 772 // ARPHRD_LOOPBACK
+
+	etherIPv4 = 0x0800
+	etherIPv6 = 0x86dd
+	etherVLAN = 0x8100
+)
+
+// maxPacket bounds the bytes that are taken of a packet: more than any server sends
+// over UDP unless it is asked to (RFC 9715), and the first messages of a segment.
+const maxPacket = 8192
+
+// filter returns the program. Packets begin with the Internet header (a packet socket
+// of type SOCK_DGRAM), or with a VLAN tag where the device did not take it off. Of a
+// packet over the loopback device, which passes twice, the way out is taken; of TCP,
+// segments with payload; of IPv4, no later fragments; of IPv6, packets without
+// extension headers.
+func filter() []instruction {
+	var f program
+	f.op(loadHalf, ofHardware)
+	f.when(jumpEqual, loopback, func() {
+		f.op(loadByte, ofPacketType)
+		f.dropUnless(jumpEqual, outgoing)
+	})
+	f.op(loadHalf, ofProtocol)
+	f.when(jumpEqual, etherIPv4, func() { f.ipv4(0) })
+	f.when(jumpEqual, etherIPv6, func() { f.ipv6(0) })
+	f.dropUnless(jumpEqual, etherVLAN)
+	f.op(loadHalf, 2)
+	f.when(jumpEqual, etherIPv4, func() { f.ipv4(4) })
+	f.when(jumpEqual, etherIPv6, func() { f.ipv6(4) })
+	f.op(give, 0)
+	return f.code
+}
+
+// program is a filter that is being written.
+type program struct{ code []instruction }
+
+func (f *program) op(code uint16, k uint32) { f.code = append(f.code, instruction{code: code, k: k}) }
+
+// when runs body if the test holds, and passes it over otherwise.
+func (f *program) when(code uint16, k uint32, body func()) {
+	at := len(f.code)
+	f.op(code, k)
+	body()
+	f.code[at].jf = uint8(len(f.code) - at - 1)
+}
+
+func (f *program) dropUnless(code uint16, k uint32) {
+	f.code = append(f.code, instruction{code: code, jt: 1, k: k}, instruction{code: give})
+}
+
+func (f *program) keepIf(code uint16, k uint32) {
+	f.when(code, k, func() { f.op(give, maxPacket) })
+}
+
+// ipv4 ends the program for a packet whose Internet header is at byte at.
+func (f *program) ipv4(at uint32) {
+	f.op(loadHalf, at+6)
+	f.when(jumpBits, 0x1fff, func() { f.op(give, 0) })
+	f.op(loadHeaderX, at)
+	f.op(loadByte, at+9)
+	f.when(jumpEqual, protoUDP, func() {
+		f.op(loadHalfX, at)
+		f.keepIf(jumpEqual, port)
+		f.op(loadHalfX, at+2)
+		f.keepIf(jumpEqual, port)
+		f.op(give, 0)
+	})
+	f.dropUnless(jumpEqual, protoTCP)
+	f.op(loadHalfX, at)
+	f.unless(jumpEqual, port, func() {
+		f.op(loadHalfX, at+2)
+		f.dropUnless(jumpEqual, port)
+	})
+	f.op(loadByteX, at+12) // length of the TCP header in the upper half, in words
+	f.op(shiftRight, 2)
+	f.op(and, 0x3c)
+	f.op(addX, 0)
+	f.op(moveToX, 0)
+	f.op(loadHalf, at+2)
+	f.keepIf(jumpGreater, 0)
+	f.op(give, 0)
+}
+
+// ipv6 is ipv4 for the other header.
+func (f *program) ipv6(at uint32) {
+	f.op(loadByte, at+6)
+	f.when(jumpEqual, protoUDP, func() {
+		f.op(loadHalf, at+40)
+		f.keepIf(jumpEqual, port)
+		f.op(loadHalf, at+42)
+		f.keepIf(jumpEqual, port)
+		f.op(give, 0)
+	})
+	f.dropUnless(jumpEqual, protoTCP)
+	f.op(loadHalf, at+40)
+	f.unless(jumpEqual, port, func() {
+		f.op(loadHalf, at+42)
+		f.dropUnless(jumpEqual, port)
+	})
+	f.op(loadByte, at+52)
+	f.op(shiftRight, 2)
+	f.op(and, 0x3c)
+	f.op(moveToX, 0)
+	f.op(loadHalf, at+4)
+	f.keepIf(jumpGreater, 0)
+	f.op(give, 0)
+}
+
+// unless runs body if the test does not hold, and passes it over otherwise.
+func (f *program) unless(code uint16, k uint32, body func()) {
+	at := len(f.code)
+	f.op(code, k)
+	body()
+	f.code[at].jt = uint8(len(f.code) - at - 1)
+}
