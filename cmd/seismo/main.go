@@ -143,7 +143,7 @@ data, 3 wrong arguments or configuration, 4 missing privilege, 5 already running
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SuggestionsMinimumDistance = 2
 	root.AddCommand(newRecord(), newCompile(), newLint(), newTest(), newReplay(), newExplain(), newQuery(),
-		newFields(), newSignals(), newStatus(), newVersion())
+		newFields(), newSignals(), newStatus(), newDoctor(), newHashHelper(), newVersion())
 	return root
 }
 

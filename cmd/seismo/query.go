@@ -32,8 +32,9 @@ func newQuery() *cobra.Command {
 process_events, processes, file_events, network_events, registry_events,
 image_events, driver_events, dns_events, security_events, syscall_events,
 record_events, combined_events (all kinds), signal_matches, signal_counts,
-suspensions and losses. docs/format/monitor-db.md has their columns;
-"PRAGMA table_info(file_events)" lists those of one.`,
+suspensions, collections (what was asked of the kernel when) and losses.
+docs/format/monitor-db.md has their columns; "PRAGMA table_info(file_events)" lists
+those of one.`,
 		Example: `  seismo query --home ./var "SELECT timestamp, process_path, file FROM file_events ORDER BY id DESC LIMIT 10"
   seismo query --db monitor.db --json "SELECT * FROM signal_counts"`,
 		Args: exactArgs(1, "one SQL statement"),

@@ -28,65 +28,90 @@ import (
 	"seismo/sources/audit"
 )
 
+// recordFlags are the flags of "record".
+type recordFlags struct {
+	signals, source string
+	watch, fallback bool
+	duration        time.Duration
+}
+
 func newRecord() *cobra.Command {
-	var signalsPath string
-	var watch, fallback bool
-	var duration time.Duration
+	var f recordFlags
 	cmd := &cobra.Command{
 		Use:   "record",
 		Short: "Record this host with detection into monitor.db",
 		Long: `Record what happens on this host until SIGINT, SIGTERM or SIGHUP: processes,
 connections and file changes go into HOME/monitor.db, with the signals that fired
-and why. It takes the kernel's audit role, adds audit rules with the key "seismo",
-and puts rules and settings back when it ends; what a recorder left that was killed
-is put back by the next start. It needs the capability CAP_AUDIT_CONTROL, and
-CAP_NET_ADMIN to see forks and the ends of processes.
+and why. It adds audit rules with the key "seismo", and puts rules and settings back
+when it ends; what a recorder left that was killed is put back by the next start. It
+needs the capability CAP_AUDIT_CONTROL, and CAP_NET_ADMIN to see forks and the ends of
+processes. "seismo doctor" says what stands in the way of a full recording.
+
+--source names the way that audit records come by, in place of the setting "source":
+  auto       multicast where auditd runs, else the audit role (the default)
+  unicast    the audit role itself: only one process can have it
+  multicast  beside whoever has the role
+  plugin     auditd has started this command, records come on standard input; SIGHUP
+             is passed over, and the recording ends when auditd closes the stream
+  log:PATH   the log that auditd writes, followed over its rotation
 
 When signals, lists (HOME/lists) or HOME/overrides.yml change, they are loaded within
 seconds; what can not be loaded leaves those before in force.`,
-		Example: "  sudo seismo record\n  sudo seismo record --home ./var --watch --for 20s",
+		Example: "  sudo seismo record\n  sudo seismo record --home ./var --watch --for 20s\n  sudo seismo record --source log:/var/log/audit/audit.log",
 		Args:    noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			// A pipe that is closed must not end a recorder, which has audit rules
-			// to take back; a write to it fails instead.
-			signal.Ignore(syscall.SIGPIPE)
-			if duration < 0 {
-				return fail(exitUsage, "--for %v: a length of time is not negative", duration)
-			}
-			paths := pathsOf(cmd)
-			c, err := config.Load(paths.Settings)
-			if err != nil {
-				return err
-			}
-			log := newLog(cmd.ErrOrStderr(), c.LogLevel)
-			key, err := keyOf(c, paths.Settings)
-			if err != nil {
-				return err
-			}
-			source := signalSource{signals: signalsPath, overrides: paths.Overrides, key: key}
-			o := daemon.Options{Paths: paths, Config: c, Version: version, Log: log, Duration: duration,
-				Load: func() (*daemon.Signals, error) { return source.load(cmd) }, Files: source.files(cmd)}
-			if watch {
-				o.Watch = &forward.Text{W: cmd.OutOrStdout(), Events: true, PerSecond: 15}
-			}
-			err = daemon.Run(cmd.Context(), o)
-			if fallback && errors.Is(err, audit.ErrPrivilege) {
-				return replayInstead(cmd, err, filepath.Dir(paths.Database), signalsPath)
-			}
-			if errors.Is(err, audit.ErrPrivilege) {
-				return fail(exitDenied, "%w\nto record this host, run: %s", err, sudoLine(os.Args))
-			}
-			if err == nil && watch {
-				tellHow(cmd.ErrOrStderr(), paths.Database)
-			}
-			return err
-		},
+		RunE:    func(cmd *cobra.Command, _ []string) error { return record(cmd, f) },
 	}
-	cmd.Flags().StringVar(&signalsPath, "signals", "", signalsUsage)
-	cmd.Flags().BoolVar(&watch, "watch", false, "print what is recorded, at most 15 events a second, and every match")
-	cmd.Flags().DurationVar(&duration, "for", 0, "stop after this time; 0 means never")
-	cmd.Flags().BoolVar(&fallback, "or-replay", false, "without the privilege to record, replay the shipped fixtures into HOME/fixtures/monitor.db instead")
+	cmd.Flags().StringVar(&f.signals, "signals", "", signalsUsage)
+	cmd.Flags().StringVar(&f.source, "source", "", "where audit records come from (default: the setting source)")
+	cmd.Flags().BoolVar(&f.watch, "watch", false, "print what is recorded, at most 15 events a second, and every match")
+	cmd.Flags().DurationVar(&f.duration, "for", 0, "stop after this time; 0 means never")
+	cmd.Flags().BoolVar(&f.fallback, "or-replay", false, "without the privilege to record, replay the shipped fixtures into HOME/fixtures/monitor.db instead")
 	return cmd
+}
+
+// record records until it is ended.
+func record(cmd *cobra.Command, f recordFlags) error {
+	// A pipe that is closed must not end a recorder, which has audit rules
+	// to take back; a write to it fails instead.
+	signal.Ignore(syscall.SIGPIPE)
+	if f.duration < 0 {
+		return fail(exitUsage, "--for %v: a length of time is not negative", f.duration)
+	}
+	paths := pathsOf(cmd)
+	c, err := config.Load(paths.Settings)
+	if err != nil {
+		return err
+	}
+	if f.source != "" {
+		if err := config.ParseSource(f.source, &c); err != nil {
+			return fail(exitUsage, "--source: %w", err)
+		}
+	}
+	if c.Source == "plugin" { // auditd sends it when its own configuration was changed
+		signal.Ignore(syscall.SIGHUP)
+	}
+	log := newLog(cmd.ErrOrStderr(), c.LogLevel)
+	key, err := keyOf(c, paths.Settings)
+	if err != nil {
+		return err
+	}
+	source := signalSource{signals: f.signals, overrides: paths.Overrides, key: key}
+	o := daemon.Options{Paths: paths, Config: c, Version: version, Log: log, Duration: f.duration,
+		Load: func() (*daemon.Signals, error) { return source.load(cmd) }, Files: source.files(cmd)}
+	if f.watch {
+		o.Watch = &forward.Text{W: cmd.OutOrStdout(), Events: true, PerSecond: 15}
+	}
+	err = daemon.Run(cmd.Context(), o)
+	if f.fallback && errors.Is(err, audit.ErrPrivilege) {
+		return replayInstead(cmd, err, filepath.Dir(paths.Database), f.signals)
+	}
+	if errors.Is(err, audit.ErrPrivilege) {
+		return fail(exitDenied, "%w\nto record this host, run: %s", err, sudoLine(os.Args))
+	}
+	if err == nil && f.watch {
+		tellHow(cmd.ErrOrStderr(), paths.Database)
+	}
+	return err
 }
 
 // newLog writes for people on a terminal, and lines of JSON elsewhere.

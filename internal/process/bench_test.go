@@ -65,3 +65,31 @@ func audited(e *event.Event) {
 		e.SetInt(f, 1000)
 	}
 }
+
+// BenchmarkKept applies a storm of commands and reports what the table then holds of
+// the heap, for each process that it keeps and in all.
+func BenchmarkKept(b *testing.B) {
+	const commands = 60_000
+	for b.Loop() {
+		table := process.NewTable(process.Options{Host: "m1", Boot: "b1", Users: users()})
+		before := heapMB()
+		s := scene{b: event.NewBatch(100)}
+		shell(&s)
+		for i := range int32(commands) {
+			ms, pid := int64(i)/2, 1000+i
+			s.fork(ms, pid, 100)
+			audited(s.exec(ms, pid, 100, "/usr/bin/gcc", "gcc", "-O2", "-Wall", "-Iinclude", "-c", "-o", "build/main.o", fmt.Sprintf("src/main%d.c", i)))
+			s.exit(ms+1, pid, 0)
+			if i%50 == 49 {
+				table.Apply(s.b)
+				table.Expire(at(ms), s.b)
+				s.b.Reset()
+			}
+		}
+		s.b = nil
+		kept := heapMB() - before
+		b.ReportMetric(float64(table.Len()), "kept")
+		b.ReportMetric(kept, "MB")
+		b.ReportMetric(kept*(1<<20)/float64(table.Len()), "B/process")
+	}
+}

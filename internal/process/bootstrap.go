@@ -16,7 +16,7 @@ import (
 
 // Bootstrap enters the processes that ProcFS shows, parents first, and appends a
 // create event with process.seen_running for each that Options.Stored does not
-// have. The events have the time of the look, by the boot time and /proc/uptime;
+// have. Those it has keep their ancestors, also those that ended meanwhile. The events have the time of the look, by the boot time and /proc/uptime;
 // process.start_time has the start. It returns how many processes were entered.
 //
 // Kernel threads are entered, so that they are found as parents, but have no
@@ -45,7 +45,7 @@ func (t *Table) Bootstrap(b *event.Batch) (int, error) {
 	}
 	n := 0
 	for _, f := range parentsFirst(all) {
-		if head := t.index[pidKey{"", f.pid}]; head != nil && !head.ended {
+		if head := t.index.get(pidKey{"", f.pid}); head != nil && !head.ended {
 			continue
 		}
 		en := t.enterFacts(f, true)
@@ -54,8 +54,8 @@ func (t *Table) Bootstrap(b *event.Batch) (int, error) {
 			continue
 		}
 		en.referred = true
-		if id, ok := t.stored(f); ok {
-			en.image.ID = id // nobody has seen the image yet
+		if p := t.stored(f); p != nil {
+			en.image = shortenChain(p) // nobody has seen the one that was made of f
 			continue
 		}
 		t.publishFound(b, en, f, found)
@@ -64,19 +64,19 @@ func (t *Table) Bootstrap(b *event.Batch) (int, error) {
 	return n, nil
 }
 
-// stored returns the id under which an earlier run stored what f shows. The start
+// stored returns what f shows as an earlier run stored it, nil if that is not sure. The start
 // in /proc is that of the pid, at its fork, so every image of the pid began after
 // it, and what an earlier owner of the pid ran began before. Of an exec of the
 // same program while nobody recorded nothing shows: it is taken for the same image.
-func (t *Table) stored(f *facts) (event.ProcessKey, bool) {
+func (t *Table) stored(f *facts) *event.Process {
 	if t.o.Stored == nil {
-		return 0, false
+		return nil
 	}
-	s, ok := t.o.Stored(f.pid)
-	if !ok || s.Began < f.start-slack || !samePath([]byte(f.exe), s.Path) {
-		return 0, false
+	p := t.o.Stored(f.pid)
+	if p == nil || p.PID != f.pid || p.Boot != t.o.Boot || p.Start < f.start-slack || !samePath([]byte(f.exe), p.Path) {
+		return nil
 	}
-	return s.ID, true
+	return p
 }
 
 // all reads every process, in the order of their pids.
@@ -194,7 +194,7 @@ func (t *Table) look(pid int32, when int64) *entry {
 	if err != nil || f.zombie() || f.start > when+slack {
 		return nil
 	}
-	if head := t.index[pidKey{"", pid}]; head != nil && head.ticks == f.ticks && head.image != nil {
+	if head := t.index.get(pidKey{"", pid}); head != nil && head.ticks == f.ticks && t.whole(head).image != nil {
 		if head.ended {
 			t.revive(head) // only its main thread had ended
 		}

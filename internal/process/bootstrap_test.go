@@ -153,16 +153,17 @@ func TestBootstrapTakesUpWhatIsStored(t *testing.T) {
 	if _, err := process.NewTable(o).Bootstrap(first); err != nil {
 		t.Fatal(err)
 	}
-	stored := map[int32]process.Stored{}
+	stored := map[int32]*event.Process{}
 	for _, e := range first.Events() {
 		p := e.Process
-		stored[e.PID] = process.Stored{ID: p.ID, Path: p.Path, Began: p.Start}
+		q := *p
+		stored[e.PID] = &q
 	}
 	// 300 was stored at its exec, later than its fork, under an id of another form.
-	stored[300] = process.Stored{ID: 77, Path: stored[300].Path, Began: stored[300].Began + 5e9}
+	stored[300].ID, stored[300].Start = 77, stored[300].Start+5e9
 	// The pid of 4100 was another's before.
-	stored[4100] = process.Stored{ID: 78, Path: stored[4100].Path, Began: stored[4100].Began - 5e9}
-	o.Stored = func(pid int32) (process.Stored, bool) { s, ok := stored[pid]; return s, ok }
+	stored[4100].ID, stored[4100].Start = 78, stored[4100].Start-5e9
+	o.Stored = func(pid int32) *event.Process { return stored[pid] }
 	table := process.NewTable(o)
 	again := event.NewBatch(8)
 	n, err := table.Bootstrap(again)

@@ -13,8 +13,12 @@ import "strings"
 // Docker, containerd, CRI-O, Podman and the kubelet name a control group after
 // the 64 hexadecimal digits of the container's id, alone or as
 // RUNTIME-ID.scope or SLICE:RUNTIME:ID. LXC names it after the container:
-// lxc.payload.NAME, older versions lxc/NAME. The monitors beside a container
-// (conmon, lxc.monitor) are not in it.
+// lxc.payload.NAME, older versions lxc/NAME. systemd-nspawn runs it in the group
+// payload of machine-NAME.scope or systemd-nspawn@NAME.service. The monitors beside
+// a container (conmon, lxc.monitor, nspawn's supervisor) are not in it.
+//
+// Who has a part of the cgroup tree of his own (a user's systemd) may name groups in
+// it as he likes: the id says what the name says.
 func containerOf(cgroups string) string {
 	for line := range strings.Lines(cgroups) {
 		_, rest, ok := strings.Cut(strings.TrimSuffix(line, "\n"), ":")
@@ -56,8 +60,32 @@ func containerInPath(path string) string {
 		if parent == "lxc" && name != "" {
 			return name
 		}
+		if name == "payload" {
+			if id := nspawnName(parent); id != "" {
+				return id
+			}
+		}
 	}
 	return ""
+}
+
+// nspawnName returns the name of the machine whose group is called group; empty if
+// it is none.
+func nspawnName(group string) string {
+	name, isScope := strings.CutPrefix(group, "machine-")
+	if isScope {
+		name, isScope = strings.CutSuffix(name, ".scope")
+	}
+	if !isScope {
+		var isService bool
+		if name, isService = strings.CutPrefix(group, "systemd-nspawn@"); !isService {
+			return ""
+		}
+		if name, isService = strings.CutSuffix(name, ".service"); !isService {
+			return ""
+		}
+	}
+	return strings.ReplaceAll(name, `\x2d`, "-") // systemd writes a dash of the name so
 }
 
 // idDigits is the length of a container's id.

@@ -11,17 +11,12 @@ import (
 	"seismo/internal/event"
 )
 
-// pidKey is a pid on a computer. It is used again after its process has ended.
-type pidKey struct {
-	host string // as events name it; empty: the table's own
-	pid  int32
-}
-
 // entry is one process from fork to end: one instance of its pid, with all the
 // images that it ran.
 type entry struct {
 	key    pidKey
 	image  *event.Process // the latest; nil: none was seen, and nothing referred to the fork's
+	relic  *relic         // in place of image: see whole
 	parent *entry         // counted in its kids
 	older  *entry         // the instance of the pid before this one
 
@@ -35,7 +30,7 @@ type entry struct {
 	maker      int32  // if forkSeen, pid of the process that forked it
 	code       int32  // exit code
 	kids       int32  // entries whose parent this is
-	cost       int32  // bytes, while in Table.ended
+	cost       int32  // bytes, while in Table.ended or packed
 
 	// Marks of execs so far, and execs shown by events. At a fork the child
 	// notes its maker's marks: that many execs came before it.
@@ -91,12 +86,12 @@ func (t *Table) touch(en *entry) {
 // enter adds the newest instance of key. One that still seemed to run has ended
 // unseen.
 func (t *Table) enter(key pidKey, start int64) *entry {
-	en := &entry{key: key, start: start, older: t.index[key]}
+	en := t.newEntry()
+	en.key, en.start, en.older = key, start, t.index.get(key)
 	if en.older != nil && !en.older.ended {
 		t.end(en.older, max(start, en.older.start), 0, true)
 	}
-	t.index[key] = en
-	t.peak = max(t.peak, len(t.index))
+	t.index.set(key, en)
 	t.living.push(en)
 	return en
 }
@@ -104,11 +99,12 @@ func (t *Table) enter(key pidKey, start int64) *entry {
 // enterPast adds an instance of key that ended before a later one, which is in
 // the table, began.
 func (t *Table) enterPast(key pidKey, start int64) *entry {
-	newer := t.index[key]
+	newer := t.index.get(key)
 	for newer.older != nil && newer.older.start > start {
 		newer = newer.older
 	}
-	en := &entry{key: key, start: start, older: newer.older}
+	en := t.newEntry()
+	en.key, en.start, en.older = key, start, newer.older
 	newer.older = en
 	t.living.push(en)
 	t.end(en, max(start, newer.start), 0, true)
@@ -130,21 +126,30 @@ func (t *Table) end(en *entry, when int64, code int32, noCode bool) {
 func (t *Table) keepEnded(en *entry) {
 	en.cost = cost(en)
 	t.bytes += int(en.cost)
+	t.fresh += int(en.cost)
 	t.ended.push(en)
 }
 
 // recost notes that en has more images than when it ended.
 func (t *Table) recost(en *entry) {
+	if en.in != &t.ended && en.in != &t.packed {
+		return
+	}
+	before := en.cost
+	en.cost = cost(en)
+	t.bytes += int(en.cost - before)
 	if en.in == &t.ended {
-		t.bytes -= int(en.cost)
-		en.cost = cost(en)
-		t.bytes += int(en.cost)
+		t.fresh += int(en.cost - before)
 	}
 }
 
 // unlist takes en out of the list that it is in.
 func (t *Table) unlist(en *entry) {
-	if en.in == &t.ended {
+	switch en.in {
+	case &t.ended:
+		t.fresh -= int(en.cost)
+		fallthrough
+	case &t.packed:
 		t.bytes -= int(en.cost)
 	}
 	if en.in != nil {
@@ -162,7 +167,10 @@ func (t *Table) revive(en *entry) {
 
 // cost is about what en occupies, in bytes.
 func cost(en *entry) int32 {
-	n := int(unsafe.Sizeof(entry{})) + 64 // 64: its share of the index
+	n := int(unsafe.Sizeof(entry{})) + 32 // 32: its share of the index
+	if r := en.relic; r != nil {
+		n += int(unsafe.Sizeof(relic{})) + len(r.text)
+	}
 	for p := en.image; p != nil && p.PID == en.key.pid; p = p.Previous {
 		n += int(unsafe.Sizeof(event.Process{}))
 		if p.Windows != nil {
@@ -200,7 +208,10 @@ func (t *Table) adopt(en, parent *entry) {
 		return
 	}
 	if n >= maxLineage {
+		before := t.held.n
 		t.disown(cut)
+		t.cut += uint64(before - t.held.n)
+		t.cutAt = en.start
 	}
 	en.parent = parent
 	parent.kids++
@@ -230,15 +241,22 @@ func (t *Table) remove(en *entry) {
 // Batch.Ended.
 func (t *Table) unindex(en *entry) {
 	t.unlist(en)
+	delete(t.contained, en)
 	en.removed = true
 	for p := en.image; p != nil && p.PID == en.key.pid; p = p.Previous {
 		t.gone = append(t.gone, p.ID)
 	}
-	if head := t.index[en.key]; head == en {
+	if r := en.relic; r != nil {
+		t.gone = append(t.gone, r.id)
+		if r.fork != 0 {
+			t.gone = append(t.gone, r.fork)
+		}
+	}
+	if head := t.index.get(en.key); head == en {
 		if en.older == nil {
-			delete(t.index, en.key)
+			t.index.remove(en.key)
 		} else {
-			t.index[en.key] = en.older
+			t.index.set(en.key, en.older)
 		}
 	} else {
 		for q := head; q != nil; q = q.older {

@@ -5,6 +5,7 @@
 package process
 
 import (
+	"cmp"
 	"fmt"
 
 	"seismo/internal/event"
@@ -15,31 +16,40 @@ import (
 // to b.Ended. Only the table forgets them: an event or a descendant that points
 // to one keeps it. It is cheap and may be called for every batch.
 func (t *Table) Expire(now int64, b *event.Batch) {
-	if r, ok := t.o.Users.(interface{ Refresh(now int64) error }); ok {
-		// On an error the names known so far stay in force.
-		_ = r.Refresh(now)
+	for _, l := range []*list{&t.packed, &t.ended} {
+		for en := l.first; en != nil && now-en.end > int64(t.o.Expiry); en = l.first {
+			t.retire(en)
+		}
 	}
-	for en := t.ended.first; en != nil && now-en.end > int64(t.o.Expiry); en = t.ended.first {
-		t.retire(en)
-	}
-	t.shrinkIndex()
+	t.index.shrink()
 	t.finish(b)
 }
 
-// retire drops en, which has ended, or holds it for its descendants.
+// retire drops en, which has ended, or holds it for its descendants. Nothing is
+// waiting in t.ending.
 func (t *Table) retire(en *entry) {
 	if en.kids == 0 {
 		t.remove(en)
+		t.freeEntry(en)
 		return
 	}
 	t.unlist(en)
 	t.held.push(en)
 }
 
-// bound drops what is over the limits.
+// bound drops what is over the limits: of what nothing that is kept descends from,
+// the oldest that ended, then of what runs what no event has named for longest.
 func (t *Table) bound(b *event.Batch) {
-	for t.bytes > t.o.EndedBytes && t.ended.first != nil {
-		t.retire(t.ended.first)
+	t.pack()
+	for t.bytes > t.o.EndedBytes && t.oldestEnded() != nil {
+		t.retire(t.oldestEnded())
+	}
+	if t.cut > 0 {
+		b.Losses = append(b.Losses, event.Loss{
+			From: t.cutAt, To: t.cutAt, Reason: event.LossProcesses, Kind: event.KindProcess, Count: t.cut, Unit: "processes",
+			Detail: fmt.Sprintf("more than %d ancestors: the farthest are no longer followed", maxLineage),
+		})
+		t.cut = 0
 	}
 	if t.Len() <= t.o.MaxProcesses {
 		return
@@ -48,25 +58,24 @@ func (t *Table) bound(b *event.Batch) {
 	from, to := int64(0), int64(0)
 	for t.Len() > t.o.MaxProcesses {
 		before := t.Len()
-		var en *entry
-		switch {
-		case t.ended.first != nil:
-			en = t.ended.first
-			t.retire(en)
-			ended += uint64(before - t.Len())
-		case t.held.first != nil:
-			en = t.held.first
-			t.remove(en)
-			ended += uint64(before - t.Len())
-		default:
-			en = t.living.first
-			t.remove(en)
-			running++
+		en := cmp.Or(t.oldestEnded(), t.living.first)
+		if en.in == &t.living && en.kids > 0 { // as good as named: its child was
+			t.touch(en)
+			continue
 		}
 		if from == 0 || en.start < from {
 			from = en.start
 		}
 		to = max(to, en.start, en.end)
+		switch en.in {
+		case &t.living:
+			t.remove(en)
+			running++
+			ended += uint64(before - t.Len() - 1) // ancestors that were kept for it
+		default:
+			t.retire(en)
+			ended += uint64(before - t.Len())
+		}
 	}
 	b.Losses = append(b.Losses, event.Loss{
 		From: from, To: to, Reason: event.LossProcesses, Kind: event.KindProcess,
@@ -75,15 +84,5 @@ func (t *Table) bound(b *event.Batch) {
 	})
 }
 
-// shrinkIndex gives back the memory of an index that was much greater once: a
-// map keeps the room of its greatest size.
-func (t *Table) shrinkIndex() {
-	if t.peak < 1<<16 || len(t.index) > t.peak/8 {
-		return
-	}
-	smaller := make(map[pidKey]*entry, len(t.index))
-	for key, en := range t.index {
-		smaller[key] = en
-	}
-	t.index, t.peak = smaller, len(smaller)
-}
+// oldestEnded returns the entry that is to expire first, nil if there is none.
+func (t *Table) oldestEnded() *entry { return cmp.Or(t.packed.first, t.ended.first) }

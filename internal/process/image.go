@@ -6,7 +6,6 @@
 package process
 
 import (
-	"bytes"
 	"cmp"
 
 	"seismo/internal/event"
@@ -72,10 +71,14 @@ func (t *Table) lineUp(p, prev *event.Process, en *entry, e *event.Event) {
 	}
 	switch {
 	case p.ContainerID != "":
+		return
 	case p.Previous != nil:
 		p.ContainerID = p.Previous.ContainerID
 	case p.Parent != nil:
 		p.ContainerID = p.Parent.ContainerID
+	}
+	if p.ContainerID == "" {
+		p.ContainerID = t.containerOfLate(en)
 	}
 }
 
@@ -95,6 +98,10 @@ func (t *Table) refer(e *event.Event) *entry {
 		t.lineUp(p, before, en, e)
 		t.show(en, p, e.Serial)
 	}
+	if p.Inferred && p.Path == "" && t.proc != nil && e.Host == "" {
+		e.Flags |= event.Incomplete
+		t.noteOrphan(e)
+	}
 	t.attach(e, en, p)
 	return en
 }
@@ -107,9 +114,9 @@ func (t *Table) show(en *entry, p *event.Process, serial uint64) {
 
 // missedExec reports whether e was done by another program than the table has
 // for en: an exec was missed. User space may write what it likes into its
-// records, so those show nothing.
+// records, so those show nothing; nor do loads, see byProgram.
 func (t *Table) missedExec(e *event.Event, en *entry) bool {
-	if e.Flags&event.Untrusted != 0 || en.serial != 0 && precedes(en, e) || t.foundSince(en, e) {
+	if e.Flags&event.Untrusted != 0 || e.Kind == event.KindImage || en.serial != 0 && precedes(en, e) || t.foundSince(en, e) {
 		return false
 	}
 	path, ok := e.Text(event.ProcessPath)
@@ -133,7 +140,7 @@ func (t *Table) noteReferred(en *entry) {
 			t.ending = append(t.ending, en)
 		}
 		p := en.parent
-		if p == nil || p.image == nil || en.image.Parent == nil || p.image.ID != en.image.Parent.ID {
+		if p == nil || t.whole(p).image == nil || en.image.Parent == nil || p.image.ID != en.image.Parent.ID {
 			return
 		}
 		en = p
@@ -157,13 +164,8 @@ func (t *Table) forked(en *entry) *event.Process {
 	if parent == nil {
 		return nil
 	}
-	p := *parent
-	p.ID = t.key(byFork, en.key.host, uint64(en.start), uint64(uint32(en.key.pid)), 0)
-	p.Parent, p.Previous = parent, nil
-	p.PID, p.PPID = en.key.pid, en.maker
-	p.Start, p.StartTicks, p.SeenRunning = en.start, 0, false
-	p.Forked, p.Inferred = true, false
-	return &p
+	id := t.key(byFork, en.key.host, uint64(en.start), uint64(uint32(en.key.pid)), 0)
+	return forkImage(parent, id, en.start, en.key.pid, en.maker)
 }
 
 // infer makes the process of e from what e says of it and, live, from what
@@ -259,6 +261,8 @@ func (t *Table) build(e *event.Event, en *entry, tag byte) *event.Process {
 		for v := range e.Elements(event.ProcessHash) {
 			p.Hash = append(p.Hash, string(v))
 		}
+	} else if tag == byExec && t.o.Hashes != nil {
+		p.Hash = t.o.Hashes.Known(e)
 	}
 	p.Windows = event.MakeWindowsFacts(func(f event.Field) string { return t.text(e, f) })
 	if start, ok := e.Int(event.ProcessStartTime); ok {
@@ -286,37 +290,3 @@ func number(e *event.Event, f event.Field) int64 {
 	}
 	return event.NoID
 }
-
-// arguments copies the command line and the arguments of e. As a rule the one
-// is the other joined by blanks, and they share one copy.
-func (t *Table) arguments(e *event.Event) (line string, args []string) {
-	raw, hasLine := e.Text(event.ProcessCommandLine)
-	if !e.Has(event.ProcessArgs) {
-		return string(raw), nil
-	}
-	n, joined := 0, t.scratch[:0]
-	for v := range e.Elements(event.ProcessArgs) {
-		if n++; n > 1 {
-			joined = append(joined, ' ')
-		}
-		joined = append(joined, v...)
-	}
-	t.scratch = joined
-	if cap(t.scratch) > maxScratch {
-		t.scratch = nil
-	}
-	all := string(joined)
-	line = all
-	if hasLine && !bytes.Equal(raw, joined) {
-		line = string(raw)
-	}
-	args = make([]string, 0, n)
-	for v := range e.Elements(event.ProcessArgs) {
-		args = append(args, all[:len(v)])
-		all = all[min(len(v)+1, len(all)):]
-	}
-	return line, args
-}
-
-// maxScratch bounds the memory that is held on to for the longest command line.
-const maxScratch = 256 << 10

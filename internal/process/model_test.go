@@ -7,6 +7,7 @@ package process_test
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -70,11 +71,13 @@ type history struct {
 	lives   []*life
 }
 
-func newTeller(fresh bool) *teller {
+// newTeller returns a teller with a table that keeps endedBytes of what ended: with
+// 0 all of it as it was, with few the oldest as relics.
+func newTeller(fresh bool, endedBytes int) *teller {
 	h := newHistory()
 	h.fresh = fresh
-	return &teller{h: h, ids: map[event.ProcessKey]*image{}, keys: map[*image]event.ProcessKey{}, ends: map[event.ProcessKey]*event.Event{},
-		table: process.NewTable(process.Options{Host: "m1", Expiry: time.Hour})}
+	return &teller{h: h, published: map[event.ProcessKey]*event.Process{}, ids: map[event.ProcessKey]*image{}, keys: map[*image]event.ProcessKey{}, ends: map[event.ProcessKey]*event.Event{},
+		table: process.NewTable(process.Options{Host: "m1", Expiry: time.Hour, EndedBytes: endedBytes})}
 }
 
 func newHistory() *history {
@@ -163,6 +166,7 @@ type teller struct {
 	ids             map[event.ProcessKey]*image
 	keys            map[*image]event.ProcessKey
 	ends            map[event.ProcessKey]*event.Event
+	published       map[event.ProcessKey]*event.Process
 }
 
 // tell makes a batch of the changes up to the moment c and the events up to e.
@@ -186,6 +190,15 @@ func (w *teller) tell(t *rapid.T, c, e int) {
 		ev := b.Add(k, op)
 		ev.Time, ev.Serial, ev.PID, ev.PPID = m.time, uint64(w.events)+1, m.image.pid, m.ppid
 		ev.SetString(event.ProcessPath, m.image.path)
+		if m.exec {
+			line := strings.Split(m.image.path+" -c two words", " ")
+			ev.SetString(event.ProcessCommandLine, strings.Join(line, " "))
+			for _, arg := range append(line[:2], line[2]+" "+line[3]) {
+				ev.AppendElement(event.ProcessArgs, []byte(arg))
+			}
+			ev.SetString(event.ProcessCwd, "/work")
+			ev.SetInt(event.ProcessUserID, int64(m.image.pid)%3)
+		}
 		truth = append(truth, m.image)
 	}
 	w.table.Apply(b)
@@ -224,6 +237,27 @@ func (w *teller) checkKey(t *rapid.T, e *event.Event, truth *image) {
 		t.Fatalf("one image has two keys: %s", truth)
 	}
 	w.ids[id], w.keys[truth] = truth, id
+	for p := range e.Process.Ancestry() {
+		first := w.published[p.ID]
+		if first == nil {
+			w.published[p.ID] = p
+		} else if !equalProcess(p, first) {
+			t.Fatalf("a process was published as\n%+v\nand is now\n%+v", first, p)
+		}
+	}
+}
+
+// equalProcess reports whether p and q say the same of themselves. What they are
+// linked to is compared by key, and only where both are: a parent may be known later.
+func equalProcess(p, q *event.Process) bool {
+	a, b := *p, *q
+	for _, l := range [][2]*event.Process{{a.Parent, b.Parent}, {a.Previous, b.Previous}} {
+		if l[0] != nil && l[1] != nil && l[0].ID != l[1].ID {
+			return false
+		}
+	}
+	a.Parent, b.Parent, a.Previous, b.Previous = nil, nil, nil, nil
+	return reflect.DeepEqual(a, b)
 }
 
 func (w *teller) checkEnd(t *rapid.T, e *event.Event) {
@@ -242,12 +276,16 @@ func (w *teller) checkEnd(t *rapid.T, e *event.Event) {
 	}
 }
 
+// fewBytes are enough for all that ends in a history of 60 moments, and too few for
+// more than the last to be whole.
+const fewBytes = 60_000
+
 // Whatever happens, and however far the events lag behind the forks and exits,
 // each event gets the image that truly ran, with its true ancestry; images and
 // keys are one to one; and each process that events refer to ends once.
 func TestTableAgainstModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w := newTeller(false)
+		w := newTeller(false, rapid.SampledFrom([]int{0, fewBytes}).Draw(t, "ended bytes"))
 		for range rapid.IntRange(1, 60).Draw(t, "moments") {
 			w.h.act(t)
 			if rapid.IntRange(0, 3).Draw(t, "tell") == 0 {
@@ -269,7 +307,7 @@ func TestTableAgainstModel(t *testing.T) {
 // the image that truly ran: under one key, and no other image under that.
 func TestEventsBeforeTheirForks(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w := newTeller(true)
+		w := newTeller(true, rapid.SampledFrom([]int{0, fewBytes}).Draw(t, "ended bytes"))
 		for range rapid.IntRange(1, 60).Draw(t, "moments") {
 			w.h.act(t)
 			if rapid.IntRange(0, 3).Draw(t, "tell") == 0 {

@@ -194,11 +194,11 @@ func TestUsers(t *testing.T) {
 	etc["group"] = &fstest.MapFile{Data: []byte("wheel:x:0:\n")}
 	etc["passwd"] = &fstest.MapFile{ModTime: time.Unix(2, 0), Data: []byte("toor:x:0:0::/:\n")}
 	name := func() string { s, _ := u.UserName(0); return s }
-	if err := u.Refresh(base + 59e9); err != nil || name() != "root" {
-		t.Errorf("within a minute: user 0 is %q, %v; want root: no second look", name(), err)
+	if err := u.Refresh(base + 9e8); err != nil || name() != "root" {
+		t.Errorf("within a second: user 0 is %q, %v; want root: no second look", name(), err)
 	}
-	if err := u.Refresh(base + 60e9); err != nil || name() != "toor" {
-		t.Errorf("after a minute: user 0 is %q, %v; want toor", name(), err)
+	if err := u.Refresh(base + 1e9); err != nil || name() != "toor" {
+		t.Errorf("after a second: user 0 is %q, %v; want toor", name(), err)
 	}
 	if s, _ := u.GroupName(0); s != "wheel" {
 		t.Errorf("group 0 is %q; want wheel", s)
@@ -206,5 +206,69 @@ func TestUsers(t *testing.T) {
 	delete(etc, "passwd")
 	if err := u.Refresh(base + 3600e9); err == nil || name() != "toor" {
 		t.Errorf("without the file: user 0 is %q, %v; want an error, and the name kept", name(), err)
+	}
+}
+
+// An account that was made since the last look has its name at its first event;
+// ids without a name look once between two calls of Refresh, whatever their number.
+func TestUsersNewAccount(t *testing.T) {
+	etc := fstest.MapFS{
+		"passwd": {ModTime: time.Unix(1, 0), Data: []byte("root:x:0:0::/:\n")},
+		"group":  {ModTime: time.Unix(1, 0), Data: []byte("root:x:0:\n")},
+	}
+	u := process.NewUsers(etc)
+	if err := u.Refresh(base); err != nil {
+		t.Fatal(err)
+	}
+	etc["passwd"] = &fstest.MapFile{ModTime: time.Unix(2, 0), Data: []byte("root:x:0:0::/:\nnew:x:1001:1001::/:\n")}
+	etc["group"] = &fstest.MapFile{ModTime: time.Unix(2, 0), Data: []byte("root:x:0:\nnew:x:1001:\n")}
+	if s, ok := u.UserName(1<<32 - 1); ok {
+		t.Errorf("UserName(4294967295) = %q; want none: it stands for nobody", s)
+	}
+	if s, ok := u.UserName(1001); s != "new" || !ok {
+		t.Errorf("UserName(1001) after the account was made = %q, %v; want new", s, ok)
+	}
+	if s, ok := u.GroupName(1001); s != "new" || !ok {
+		t.Errorf("GroupName(1001) after the account was made = %q, %v; want new", s, ok)
+	}
+	etc["passwd"] = &fstest.MapFile{ModTime: time.Unix(3, 0), Data: []byte("root:x:0:0::/:\nlater:x:1002:1002::/:\n")}
+	if s, ok := u.UserName(1002); ok {
+		t.Errorf("UserName(1002) at the second look = %q; want none before the next Refresh", s)
+	}
+	if err := u.Refresh(base + 1); err != nil {
+		t.Fatal(err)
+	}
+	if s, ok := u.UserName(1002); s != "later" || !ok {
+		t.Errorf("UserName(1002) after Refresh = %q, %v; want later", s, ok)
+	}
+}
+
+// The table has names looked at again with each batch of events: an account made
+// a moment ago has its name, one whose id was given to another has the new one.
+func TestTableNamesNewAccount(t *testing.T) {
+	etc := fstest.MapFS{"passwd": {ModTime: time.Unix(1, 0), Data: []byte("root:x:0:0::/:\n")}, "group": {}}
+	table := process.NewTable(process.Options{Host: "m1", Boot: "b1", Users: process.NewUsers(etc)})
+	var serial uint64
+	name := func(ms int64) string {
+		s := scene{b: new(event.Batch), serial: serial}
+		e := s.exec(ms, 100+int32(serial), 1, "/bin/id", "id")
+		e.SetInt(event.ProcessUserID, 1001)
+		serial = s.serial
+		table.Apply(s.b)
+		if e.Process == nil {
+			t.Fatalf("exec at %d has no process", ms)
+		}
+		return e.Process.UserName
+	}
+	if got := name(0); got != "" {
+		t.Errorf("user 1001 before the account was made = %q; want none", got)
+	}
+	etc["passwd"] = &fstest.MapFile{ModTime: time.Unix(2, 0), Data: []byte("root:x:0:0::/:\nnew:x:1001:1001::/:\n")}
+	if got := name(20); got != "new" {
+		t.Errorf("user 1001 in the next batch after the account was made = %q; want new", got)
+	}
+	etc["passwd"] = &fstest.MapFile{ModTime: time.Unix(3, 0), Data: []byte("root:x:0:0::/:\nother:x:1001:1001::/:\n")}
+	if got := name(1020); got != "other" {
+		t.Errorf("user 1001 a second after the id was given to another = %q; want other", got)
 	}
 }

@@ -26,15 +26,19 @@ const serialWindow = 4096
 // its serial and yet older than all instances was stamped by a clock that has
 // been set back: it belongs to the one that runs.
 func (t *Table) at(key pidKey, when int64, serial uint64) (en *entry, gone bool) {
-	head := t.index[key]
+	head := t.index.get(key)
 	for en := head; en != nil; en = en.older {
 		if when < en.start-slack {
 			continue
 		}
-		if o := en.older; when < en.start && o != nil && when >= o.start && when <= o.end {
-			return o, false
+		if when < en.start { // by the slack; a pid may even be used thrice within it
+			for o := en.older; o != nil && when <= o.end; o = o.older {
+				if when >= o.start {
+					return t.whole(o), false
+				}
+			}
 		}
-		return en, en.ended && when > en.end+slack
+		return t.whole(en), en.ended && when > en.end+slack
 	}
 	if head != nil && !head.ended && (serial == 0 || serial+serialWindow > t.serial) {
 		return head, false
@@ -46,7 +50,7 @@ func (t *Table) at(key pidKey, when int64, serial uint64) (en *entry, gone bool)
 // where none is known.
 func (t *Table) instance(e *event.Event) *entry {
 	key := pidKey{e.Host, e.PID}
-	head := t.index[key]
+	head := t.index.get(key)
 	en, gone := t.at(key, e.Time, e.Serial)
 	switch {
 	case head == nil,
@@ -107,11 +111,35 @@ func precedes(en *entry, e *event.Event) bool {
 // known. The image of a fork is made now: something refers to it.
 func (t *Table) imageAt(en *entry, e *event.Event) *event.Process {
 	p := t.latest(en)
-	if p == nil || p.Previous == nil || !precedes(en, e) {
+	if p == nil || p.Previous == nil {
 		return p
+	}
+	if !precedes(en, e) {
+		return byProgram(p, e)
 	}
 	for p = p.Previous; p.Previous != nil && e.Time < p.Start; {
 		p = p.Previous
+	}
+	return byProgram(p, e)
+}
+
+// byProgram returns the image that e, a load, was done by, where p is the one by time.
+// A load has a fine stamp and no serial, an exec the stamp of the tick before it: a
+// program that loads and executes another within a tick seems to have loaded after its
+// exec. So it is the program that says which of the images that began within the
+// slack it was.
+func byProgram(p *event.Process, e *event.Event) *event.Process {
+	if e.Kind != event.KindImage {
+		return p
+	}
+	path, ok := e.Text(event.ProcessPath)
+	for q := p; ok && q != nil; q = q.Previous {
+		if samePath(path, q.Path) {
+			return q
+		}
+		if q.Start < e.Time-slack {
+			break
+		}
 	}
 	return p
 }

@@ -28,6 +28,13 @@ type UserNames interface {
 	GroupName(gid int64) (string, bool)
 }
 
+// Hashes knows what programs hold. It answers at once.
+type Hashes interface {
+	// Known returns the hashes of the program that e, an exec, began, each as
+	// NAME=hex; nil if they are not known now. The list is shared and never changes.
+	Known(e *event.Event) []string
+}
+
 // Options say what a table works for.
 type Options struct {
 	// Host and Boot enter the keys of processes: the identity of the computer
@@ -41,12 +48,15 @@ type Options struct {
 	// filled. If it has a method Refresh(now int64) error, as [Users] has,
 	// Expire calls it.
 	Users UserNames
+	// Hashes gives the hashes of programs where the source does not; nil: none are
+	// filled.
+	Hashes Hashes
 	// Expiry is how long an ended process is kept for events that come late.
 	// 0 means 180 s, the original's default (ProcessExpirationSeconds).
 	Expiry time.Duration
 	// EndedBytes bounds, in bytes, what is kept of ended processes from which
 	// nothing that runs descends: under a storm of short processes they expire
-	// sooner, the oldest first. 0 means 8 MiB, about 8,000 usual commands:
+	// sooner, the oldest first. 0 means 3 MiB, about 8,500 usual commands:
 	// the ends of 4 s at 2,000 a second.
 	EndedBytes int
 	// MaxProcesses bounds the processes kept in all. Beyond it the oldest ended
@@ -54,21 +64,15 @@ type Options struct {
 	// counted as a loss. 0 means 1,000,000.
 	MaxProcesses int
 	// Stored returns the image of a pid of this boot that was stored last and
-	// whose end was not: where it still runs, Bootstrap takes its id and does not
-	// publish it again. nil: none is stored.
-	Stored func(pid int32) (Stored, bool)
-}
-
-// Stored is an image that an earlier run stored.
-type Stored struct {
-	ID    event.ProcessKey
-	Path  string
-	Began int64 // when the image began, Unix time, nanoseconds
+	// whose end was not, with its parents and previous images, or nil: where it
+	// still runs, Bootstrap takes it up as it is and does not publish it again.
+	// nil: none is stored.
+	Stored func(pid int32) *event.Process
 }
 
 const (
 	defaultExpiry     = 180 * time.Second
-	defaultEndedBytes = 8 << 20
+	defaultEndedBytes = 3 << 20
 	defaultProcesses  = 1_000_000
 )
 
@@ -80,18 +84,30 @@ const slack = int64(20 * time.Millisecond)
 
 // Table follows processes. The zero value is not ready; use [NewTable].
 type Table struct {
-	o       Options
-	proc    *procFS // nil unless live
-	index   map[pidKey]*entry
-	peak    int // greatest size of index since it was made
-	living  list
-	ended   list // oldest end first
-	held    list // expired, but ancestors of what is kept
-	bytes   int  // cost of the entries in ended
+	o      Options
+	proc   *procFS // nil unless live
+	index  index
+	living list
+	ended  list // whole; oldest end first
+	packed list // ended before those; most are relics
+	held   list // expired, but ancestors of what is kept
+	bytes  int  // cost of the entries in ended and packed
+	fresh  int  // of that, of those in ended
+
+	settings [settingSlots]*setting
+	commands commands
+	spare    []*entry // to be used again
+	relics   []*relic
+
+	contained map[*entry]string // containers that were heard of late
+
 	names   interner
 	scratch []byte
 	ending  []*entry           // ends that the batch must tell of
 	gone    []event.ProcessKey // for Batch.Ended
+	orphans event.Loss         // events of processes of which nothing is known
+	cut     uint64             // ancestors given up for the length of their chain,
+	cutAt   int64              // when the last was
 	serial  uint64             // greatest serial seen
 	found   int64              // when Bootstrap looked; 0: it did not
 	told    bool               // forks and exits arrive as changes
@@ -109,7 +125,7 @@ func NewTable(o Options) *Table {
 	if o.MaxProcesses == 0 {
 		o.MaxProcesses = defaultProcesses
 	}
-	t := &Table{o: o, index: make(map[pidKey]*entry)}
+	t := &Table{o: o}
 	if o.Live && o.ProcFS != nil {
 		t.proc = newProcFS(o.ProcFS)
 	}
@@ -117,7 +133,7 @@ func NewTable(o Options) *Table {
 }
 
 // Len returns the number of processes kept, running and ended.
-func (t *Table) Len() int { return t.living.n + t.ended.n + t.held.n }
+func (t *Table) Len() int { return t.living.n + t.ended.n + t.packed.n + t.held.n }
 
 // Running returns the number of processes that have not ended.
 func (t *Table) Running() int { return t.living.n }
@@ -136,6 +152,7 @@ func (t *Table) Running() int { return t.living.n }
 // sought by the time of the event: one that ended in the same batch, or an
 // earlier one, is still found by what it did while it ran.
 func (t *Table) Apply(b *event.Batch) {
+	t.refreshUsers(b)
 	for i := range b.Changes {
 		c := &b.Changes[i]
 		t.told = true
@@ -151,6 +168,9 @@ func (t *Table) Apply(b *event.Batch) {
 	}
 	for _, e := range b.Events() {
 		t.nameUsers(e)
+		if e.Process != nil && e.Kind == event.KindProcess && e.Op == event.OpUpdate {
+			t.learn(e)
+		}
 		if e.PID <= 0 || e.Process != nil || e.Logsource != nil { // with logs, the record names its process itself (Named)
 			continue
 		}
@@ -174,9 +194,29 @@ func (t *Table) finish(b *event.Batch) {
 	}
 	clear(t.ending)
 	t.ending = t.ending[:0]
+	if t.orphans.Count > 0 {
+		b.Losses = append(b.Losses, t.orphans)
+		t.orphans = event.Loss{}
+	}
 	t.bound(b)
 	b.Ended = append(b.Ended, t.gone...)
 	t.gone = t.gone[:0]
+}
+
+// noteOrphan notes that of the process of e nothing is known: its fork and its exec
+// were not seen, and /proc had it no more. There is nothing to wait for: a live source
+// tells the forks and exits after the records that need them (event.Change), and
+// events of other sources have waited until the main source told all (Batch.Until).
+func (t *Table) noteOrphan(e *event.Event) {
+	o := &t.orphans
+	if o.Count == 0 {
+		*o = event.Loss{From: e.Time, To: e.Time, Reason: event.LossExpired, Kind: e.Kind, Unit: "events",
+			Detail: "nothing is known of the process that they are of: neither its start was seen, nor was it in /proc"}
+	}
+	if o.Count++; o.Kind != e.Kind {
+		o.Kind = event.KindNone
+	}
+	o.From, o.To = min(o.From, e.Time), max(o.To, e.Time)
 }
 
 // announce appends the end event of en, once for each image that it ended with.
@@ -191,6 +231,15 @@ func (t *Table) announce(b *event.Batch, en *entry) {
 	e.SetInt(event.ProcessEndTime, en.end)
 	if !en.noCode {
 		e.SetInt(event.ProcessExitCode, int64(en.code))
+	}
+}
+
+// refreshUsers has the names of users looked at again, as of the time of b.
+func (t *Table) refreshUsers(b *event.Batch) {
+	r, ok := t.o.Users.(interface{ Refresh(now int64) error })
+	if n := b.Len(); ok && n > 0 {
+		// On an error the names known so far stay in force.
+		_ = r.Refresh(b.Events()[n-1].Time)
 	}
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // This file reads the names of users and groups from /etc. It asks no name
-// service: a look-up must not wait for a network, nor make events of its own.
+// service: a look-up must not wait for a network, nor make events of its own. Users
+// of LDAP, SSSD and the like have their numbers and no name.
 
 package process
 
@@ -24,8 +25,9 @@ const (
 	maxNameSize = 256
 )
 
-// refreshEvery is how often the files are looked at again.
-const refreshEvery = int64(time.Minute)
+// refreshEvery is how often the files are looked at again: it costs two stat(2),
+// and an id may have another name by then.
+const refreshEvery = int64(time.Second)
 
 // Users holds the names of passwd and group, two files of /etc. Ids that stand
 // in neither have no name. One goroutine uses it.
@@ -34,6 +36,7 @@ type Users struct {
 	users, groups nameFile
 	looked        int64
 	done          bool // looked at least once
+	again         bool // an id without a name may look, once before the next Refresh
 }
 
 // nameFile is one of the files, as it was when it was last read.
@@ -53,31 +56,45 @@ func NewUsers(etc fs.FS) *Users {
 }
 
 // UserName returns the name of a user id. Of several the first counts.
-func (u *Users) UserName(uid int64) (string, bool) {
-	s, ok := u.users.names[uid]
-	return s, ok
-}
+func (u *Users) UserName(uid int64) (string, bool) { return u.name(&u.users, uid) }
 
 // GroupName returns the name of a group id.
-func (u *Users) GroupName(gid int64) (string, bool) {
-	s, ok := u.groups.names[gid]
+func (u *Users) GroupName(gid int64) (string, bool) { return u.name(&u.groups, gid) }
+
+// name looks up id in n. For one that has no name the files are looked at first,
+// once between two calls of Refresh: whoever makes an account acts as it at once.
+func (u *Users) name(n *nameFile, id int64) (string, bool) {
+	s, ok := n.names[id]
+	if !ok && u.again && id >= 0 && id < 1<<32-1 {
+		u.again = false
+		_ = u.look() // on an error the names known so far stay in force
+		s, ok = n.names[id]
+	}
 	return s, ok
 }
 
 // Refresh reads the files again if they have changed, by size or time, and the
-// last look was a minute or more before now (Unix time, nanoseconds), or after
+// last look was a second or more before now (Unix time, nanoseconds), or after
 // it: the clock was set back. A file that can not be read keeps the names it
 // had, and the error says which.
 func (u *Users) Refresh(now int64) error {
+	u.again = true
 	if u.done && now >= u.looked && now-u.looked < refreshEvery {
 		return nil
 	}
 	u.done, u.looked = true, now
+	return u.look()
+}
+
+func (u *Users) look() error {
 	return errors.Join(u.users.refresh(u.fs), u.groups.refresh(u.fs))
 }
 
 func (n *nameFile) refresh(etc fs.FS) error {
 	info, err := fs.Stat(etc, n.name)
+	if err == nil && !info.Mode().IsRegular() { // opening a pipe waits for a writer
+		err = errors.New("no regular file")
+	}
 	if err != nil {
 		return fmt.Errorf("names of %s: %w", n.name, err)
 	}

@@ -42,22 +42,17 @@ type Options struct {
 	Duration time.Duration // stop by itself after this time; 0: never
 }
 
-// gcPercent lets the heap grow by a fifth of what is in use before it is cleared: a
-// recorder is to be small. At 2,000 programs a second the peak is 8 MB below that of
-// 50, for a twentieth more processor time (TestLiveRecordLoad).
-const gcPercent = 20
-
 // Run records until ctx is done. It returns nil after a regular end. Errors wrap
 // [ErrRunning] where another recorder holds the folders, and those of
 // [audit.OpenKernel].
 func Run(ctx context.Context, o Options) (err error) {
-	debug.SetGCPercent(gcPercent)
+	gc := newCollector()
 	if o.Duration > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, o.Duration)
 		defer cancel()
 	}
-	l := &life{Options: o, warned: map[string]bool{}}
+	l := &life{Options: o, gc: gc, warned: map[string]bool{}}
 	l.reloads.loaded = stamp(o.Files) // what changes from here on is loaded again
 	if l.signals, err = o.Load(); err != nil {
 		return err
@@ -76,13 +71,13 @@ func Run(ctx context.Context, o Options) (err error) {
 	}
 	defer unlock()
 	undo := o.Paths.Undo
-	if err := undoAll(undoPlace, undo, o.Log); err != nil {
+	if l.continued, err = undoAll(undoPlace, undo, o.Log); err != nil {
 		return err
 	}
 	defer func() {
 		// Whatever ends this function, a panic included, the kernel gets its
 		// settings back; after a regular end there is nothing left to do.
-		undoErr := undoLeftOver(undo, o.Log)
+		_, undoErr := undoLeftOver(undo, o.Log)
 		if undoErr == nil {
 			forgetPlace(undoPlace, undo)
 		}
@@ -105,14 +100,20 @@ type life struct {
 	rec    *recorder.Recorder
 	source recorder.Source
 	urgent urgency
+	gc     *collector
+	// continued: what a killed recorder had changed in the kernel was in force until the
+	// start of this one.
+	continued bool
+	hashes    *hashes // nil: programs are not hashed
 
 	// What follows belongs to the goroutine of keep.
-	signals *Signals // in force
-	reloads reloader
-	counted []engine.SignalStatistics // that the database has
-	pauses  []engine.Suspension       // that it does not have yet
-	warned  map[string]bool           // what was said is not watched
-	saved   [sha256.Size]byte         // of the memory that was written last
+	signals    *Signals // in force
+	reloads    reloader
+	counted    []engine.SignalStatistics // that the database has
+	pauses     []engine.Suspension       // that it does not have yet
+	warned     map[string]bool           // what was said is not watched
+	collecting collecting
+	saved      [sha256.Size]byte // of the memory that was written last
 }
 
 func (l *life) record(ctx context.Context) error {
@@ -128,7 +129,15 @@ func (l *life) record(ctx context.Context) error {
 	last := l.db.LastSeen()
 	host := thisHost()
 	l.warn(l.signals)
-	src, err := openSource(l)
+	l.startHashes()
+	defer l.stopHashes()
+	known := l.recall(start, host.boot)
+	position, err := l.db.Position()
+	if err != nil {
+		return err
+	}
+	position.Killed = l.continued && !last.Clean && position.Serial != 0 && position.Boot == host.boot
+	src, err := openSource(l, position)
 	if err != nil {
 		return err
 	}
@@ -137,39 +146,51 @@ func (l *life) record(ctx context.Context) error {
 		Platform: runtime.GOOS, Kernel: host.kernel, TimeZone: host.zone, Version: l.Version, BootID: host.boot, Program: fmt.Sprintf("%x", l.signals.Program.Digest())}); err != nil {
 		return errors.Join(err, src.Close())
 	}
-	stored, err := l.stored(start, host.boot)
-	if err != nil {
-		return errors.Join(err, src.Close())
-	}
 	table := process.NewTable(process.Options{Host: host.machineID, Boot: host.boot, Live: true, ProcFS: os.DirFS("/proc"),
-		Users: process.NewUsers(os.DirFS("/etc")), Expiry: l.Config.ProcessExpiration, Stored: stored})
+		Users: process.NewUsers(os.DirFS("/etc")), Expiry: l.Config.ProcessExpiration, Stored: func(pid int32) *event.Process { return known.running[pid] }, Hashes: l.knownHashes()})
 	sinks := []recorder.Sink{l.db, newLossLog(l.Log, time.Now)}
 	l.show()
 	if l.Watch != nil {
 		sinks = append(sinks, &watch{to: l.Watch, log: l.Log})
 	}
-	l.rec, err = recorder.New(recorder.Config{Source: src, Table: table, IDs: l.db.IDs(), Program: l.signals.Program, Sinks: sinks,
+	beside, seen := l.besides()
+	l.collecting.beside = l.besideKinds(beside)
+	l.noteCollection(start, becauseStart)
+	l.rec, err = recorder.New(recorder.Config{Source: src, Beside: beside, Patience: l.Config.EventQueueExpiry, Seen: seen, Table: table, IDs: l.db.IDs(), Program: l.signals.Program, Sinks: sinks,
 		Matcher: engine.MatcherOptions{DisableSignalsTrie: l.Config.DisableSignalsTrie,
 			Live: l.Config.SignalWorkLimit > 0, BudgetPerEvent: uint64(l.Config.SignalWorkLimit)},
 		BatchSize: l.Config.NewEventLimit, BatchDelay: l.Config.BatchWriteDelay, Urgent: l.urgent.urgent, Live: true})
 	if err != nil {
-		return errors.Join(err, src.Close())
+		return errors.Join(err, src.Close(), closeAll(beside))
 	}
 	// The rules are in force and events wait in the socket, so no process can
 	// begin unseen between this look at /proc and the first read.
 	found := event.NewBatch(256)
 	found.Platform = "linux"
-	found.Losses = append(found.Losses, notSeen(last)...)
-	n, err := table.Bootstrap(found)
-	if err == nil {
-		found.Losses = append(found.Losses, l.loadState(l.Paths.State, table.Living())...)
-		err = l.rec.Inject(start, found)
-	}
+	if !position.Killed {
+		found.Losses = append(found.Losses, notSeen(last)...)
+	} // else the source counts what was missed
+	n, err := l.takeUp(start, table, known, found)
 	if err != nil {
-		return errors.Join(err, src.Close())
+		return errors.Join(err, src.Close(), closeAll(beside))
+	}
+	if _, err := releaseText(); err != nil {
+		l.Log.Debug().Err(err).Msg("pages that only the start needs stay in memory")
 	}
 	l.Log.Info().Str("database", l.Paths.Database).Int("signals", l.signals.Program.Signals()).Int("processes", n).Msg("recording")
 	return l.loop(ctx)
+}
+
+// takeUp has the processes that run stored with found, and what signals remember of
+// them ready. It returns how many there are.
+func (l *life) takeUp(ctx context.Context, table *process.Table, known recalled, found *event.Batch) (int, error) {
+	n, err := table.Bootstrap(found)
+	if err != nil {
+		return 0, err
+	}
+	found.Losses = append(found.Losses, known.losses...)
+	l.remember(&known, table.Living())
+	return n, l.rec.Inject(ctx, found)
 }
 
 // notSeen returns the loss of the time since a recorder wrote last.
@@ -201,6 +222,7 @@ func (l *life) loop(ctx context.Context) error {
 	err := l.rec.Run(ctx)
 	stopKeeping()
 	<-kept
+	l.tellSource()
 	s := l.rec.Stats()
 	end := context.WithoutCancel(ctx)
 	l.rec.Ask(func(m *engine.Matcher) { err = errors.Join(err, l.writeFigures(end, m)) })
@@ -227,6 +249,7 @@ func (l *life) keep(ctx context.Context) {
 		}
 	}
 	for n := 0; ; n++ {
+		l.gc.follow()
 		if n < 2 || n%statsEvery == 0 { // the first events are to be seen soon
 			said(l.writeStats(ctx), "the figures could not be written")
 		}
@@ -247,22 +270,10 @@ func (l *life) keep(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
+		l.tellSource()
 		if l.reloads.due(l.Files, time.Now()) {
 			l.reload(ctx)
 		}
+		l.noteChanges(ctx)
 	}
-}
-
-// stored returns the images of this boot that an earlier run stored and that may
-// still run, in the form that the process table asks for.
-func (l *life) stored(ctx context.Context, boot string) (func(int32) (process.Stored, bool), error) {
-	images, err := l.db.Running(ctx, boot)
-	if err != nil {
-		return nil, err
-	}
-	byPID := make(map[int32]process.Stored, len(images))
-	for _, i := range images {
-		byPID[i.PID] = process.Stored{ID: i.Key, Path: i.Path, Began: i.Began}
-	}
-	return func(pid int32) (process.Stored, bool) { s, ok := byPID[pid]; return s, ok }, nil
 }

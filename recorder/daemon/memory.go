@@ -65,20 +65,16 @@ func replaceFile(path string, content []byte) error {
 	return err
 }
 
-// loadState has the signals remember what the file at path says of the processes
-// that living has. Without the file they remember nothing. A file that can not be
-// used is set aside, and the loss is returned to be stored.
-func (l *life) loadState(path string, living map[event.ProcessKey]bool) (losses []event.Loss) {
+// loadState has m remember what the file at path says. Without the file it remembers
+// nothing. A file that can not be used is set aside, and the loss is returned to be
+// stored.
+func (l *life) loadState(path string, m *engine.Matcher) (losses []event.Loss) {
 	content, err := readState(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err == nil {
-		l.rec.Ask(func(m *engine.Matcher) {
-			if err = m.LoadState(bytes.NewReader(content)); err == nil {
-				m.Forget(func(key event.ProcessKey) bool { return living[key] })
-			}
-		})
+		err = m.LoadState(bytes.NewReader(content))
 	}
 	if err == nil {
 		return nil
@@ -88,8 +84,13 @@ func (l *life) loadState(path string, living map[event.ProcessKey]bool) (losses 
 		err = errors.Join(err, renamed)
 	}
 	l.Log.Warn().Err(err).Str("file", aside).Msg("what signals remembered of processes is lost: its file could not be used and is set aside")
+	return []event.Loss{forgotten(err.Error())}
+}
+
+// forgotten is the loss of something that signals would know but for cause.
+func forgotten(cause string) event.Loss {
 	now := time.Now().UnixNano()
-	return []event.Loss{{From: now, To: now, Reason: event.LossState, Count: 1, Unit: "times", Detail: err.Error()}}
+	return event.Loss{From: now, To: now, Reason: event.LossState, Count: 1, Unit: "times", Detail: cause}
 }
 
 func readState(path string) ([]byte, error) {

@@ -92,7 +92,7 @@ func (l *life) reload(ctx context.Context) {
 	}
 	l.warn(next)
 	// Until the swap both programs need what they need.
-	l.demand(union(l.signals.Program.Demand(), next.Program.Demand()))
+	l.demand(union(l.signals.Program.DemandOn(platform), next.Program.DemandOn(platform)))
 	change := next.change(l.signals)
 	err = l.rec.Swap(ctx, next.Program, func(old *engine.Matcher) error {
 		if err := l.writeFigures(ctx, old); err != nil {
@@ -109,13 +109,14 @@ func (l *life) reload(ctx context.Context) {
 	})
 	if err != nil {
 		l.Log.Error().Err(err).Msg("the new signals could not be put in force; those before stay")
-		l.demand(l.signals.Program.Demand())
+		l.demand(l.signals.Program.DemandOn(platform))
 		l.reloads.retry = time.Now().Add(retryAfter)
 		return
 	}
-	if !l.demand(next.Program.Demand()) {
+	if !l.demand(next.Program.DemandOn(platform)) {
 		l.reloads.retry = time.Now().Add(retryAfter)
 	}
+	l.noteCollection(ctx, becauseSignals)
 	l.Log.Info().Str("from", next.Source).Int("signals", next.Program.Signals()).Int("added", change.Added).
 		Int("removed", change.Removed).Int("changed", change.Changed).Int("disabled", len(next.Program.Disabled())).Msg("signals loaded")
 }
@@ -187,5 +188,6 @@ func union(a, b event.Demand) event.Demand {
 		slices.Sort(all)
 		return slices.Compact(all)
 	}
-	return event.Demand{Kinds: a.Kinds | b.Kinds, Paths: both(a.Paths, b.Paths), Own: both(a.Own, b.Own), AllOwn: a.AllOwn || b.AllOwn}
+	return event.Demand{Kinds: a.Kinds | b.Kinds, Paths: both(a.Paths, b.Paths), Calls: both(a.Calls, b.Calls),
+		Records: both(a.Records, b.Records), Unmet: both(a.Unmet, b.Unmet), Own: both(a.Own, b.Own), AllOwn: a.AllOwn || b.AllOwn}
 }

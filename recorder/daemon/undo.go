@@ -24,36 +24,38 @@ import (
 const undoPlace = "/run/seismo/undo_path"
 
 // undoLeftOver puts back what the undo file at path says was changed in the
-// kernel, if there is one.
-func undoLeftOver(path string, log zerolog.Logger) error {
+// kernel, if there is one. until says that all of it was in force until now.
+func undoLeftOver(path string, log zerolog.Logger) (until bool, err error) {
 	report, err := audit.Undo(path)
-	if err != nil {
-		return fmt.Errorf("put the audit settings back (%s): %w", path, err)
+	switch {
+	case errors.Is(err, audit.ErrRunning):
+		return false, fmt.Errorf("another recorder runs on this host, whose audit system only one can set up; end it first (SIGINT): %w", err)
+	case err != nil:
+		return false, fmt.Errorf("put the audit settings back (%s): %w", path, err)
 	}
 	if !report.Nothing {
 		log.Warn().Str("done", report.String()).Msg("an earlier recorder ended without putting the audit settings back; they are back now")
 	}
-	return nil
+	return report.Continued, nil
 }
 
 // undoAll puts back what a recorder of any home folder left, and notes that ours
-// at path comes next.
-func undoAll(place, path string, log zerolog.Logger) error {
-	path, err := filepath.Abs(path)
-	if err != nil {
-		return err
+// at path comes next. until says that what ours had changed was in force until now.
+func undoAll(place, path string, log zerolog.Logger) (until bool, err error) {
+	if path, err = filepath.Abs(path); err != nil {
+		return false, err
 	}
 	other, err := readPlace(place)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if other != "" && other != path {
-		if err := undoLeftOver(other, log); err != nil {
-			return err
+		if _, err := undoLeftOver(other, log); err != nil {
+			return false, err
 		}
 	}
-	if err := undoLeftOver(path, log); err != nil {
-		return err
+	if until, err = undoLeftOver(path, log); err != nil {
+		return false, err
 	}
 	err = ownFolder(filepath.Dir(place))
 	if err == nil {
@@ -61,9 +63,9 @@ func undoAll(place, path string, log zerolog.Logger) error {
 	}
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) {
 		log.Warn().Err(err).Msg("a recorder with another home folder will not find what this one would leave if it were killed")
-		return nil
+		return until, nil
 	}
-	return err
+	return until, err
 }
 
 // maxPlace bounds the file that names the undo file: a path and a line end.

@@ -5,17 +5,22 @@
 package daemon
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rs/zerolog"
+
+	"seismo/sources/audit"
 )
 
 func TestUndoPlace(t *testing.T) {
 	dir := t.TempDir()
 	place, undo := filepath.Join(dir, "run", "undo_path"), filepath.Join(dir, "home", "audit_undo.json")
-	if err := undoAll(place, undo, zerolog.Nop()); err != nil { // nothing is left over: no undo file is there
+	if _, err := undoAll(place, undo, zerolog.Nop()); err != nil { // nothing is left over: no undo file is there
 		t.Fatal(err)
 	}
 	if got, err := readPlace(place); err != nil || got != undo {
@@ -36,5 +41,33 @@ func TestUndoPlace(t *testing.T) {
 		if got, err := readPlace(place); err == nil {
 			t.Errorf("%s: readPlace = %q; want an error", name, got)
 		}
+	}
+}
+
+// A start beside a recorder of another home folder says that there is one, and what
+// to do; it leaves the undo file alone.
+func TestUndoOfRunningRecorder(t *testing.T) {
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		t.Skip("NOT RUN: ", err)
+	}
+	pid := os.Getppid()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		t.Skip("NOT RUN: ", err)
+	}
+	_, after, _ := strings.Cut(string(stat), ") ") // proc(5): the start is field 22
+	start := strings.Fields(after)[19]
+	path := filepath.Join(t.TempDir(), "audit_undo.json")
+	text := fmt.Sprintf(`{"version":1,"boot_id":%q,"pid":%d,"start_ticks":%s}`, strings.TrimSpace(string(boot)), pid, start)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err = undoLeftOver(path, zerolog.Nop())
+	if !errors.Is(err, audit.ErrRunning) || !strings.Contains(err.Error(), "another recorder runs on this host") || strings.Count(err.Error(), path) != 1 {
+		t.Errorf("undoLeftOver = %v; want %v, the next step, and the file once", err, audit.ErrRunning)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Errorf("the undo file of a running recorder: %v", err)
 	}
 }

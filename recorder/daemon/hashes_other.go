@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !linux
+
+package daemon
+
+import "seismo/internal/imagehash"
+
+// helperOptions says that nothing is hashed on this system.
+func helperOptions(*imagehash.Options) (warning, err error) { return nil, imagehash.ErrAlone }
