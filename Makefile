@@ -12,10 +12,10 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 # Every target gets so many seconds, fewer where all would take over 80 s.
 FUZZTIME ?= 5
 
-.PHONY: help build run test race lint fuzz bench generate fmt cross rel clean
+.PHONY: help build run test race lint fuzz bench bench-live generate fmt cross rel clean
 
 help: ## Show what can be made.
-	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 need-go:
 	@command -v $(GO) >/dev/null || { echo "seismo: make: no Go toolchain on PATH: install Go 1.26 or newer from your distribution or go.dev" >&2; exit 1; }
@@ -48,6 +48,9 @@ fuzz: need-go ## Run every fuzz target for FUZZTIME (5) seconds, 80 seconds in a
 
 bench: need-go ## Run every benchmark once (BENCHTIME=2s for figures).
 	$(GO) test ./... -run '^$$' -bench . -benchtime $${BENCHTIME:-1x}
+
+bench-live: need-go ## Measure the recorder against auditd and LAUREL on this host (root; ARGS="-h" lists options).
+	$(GO) run ./internal/bench/live $(ARGS)
 
 generate: need-go ## Write docs/fields.md and the tables of docs/sigma.md.
 	$(GO) run ./internal/event/gen docs/fields.md
