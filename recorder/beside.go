@@ -28,8 +28,9 @@ type Beside struct {
 	Name string
 }
 
-// Bounds of what waits for the main source. Beyond them batches are dropped and
-// counted: a source beside is never worth the main one.
+// Bounds of what waits for the main source, of each source by itself: one that floods
+// takes nothing from the others. Beyond them batches are dropped and counted: a source
+// beside is never worth the main one.
 const (
 	maxBesideEvents  = 20_000
 	maxBesideBatches = 64
@@ -47,23 +48,42 @@ type besides struct {
 	sources  []Beside
 	patience time.Duration
 	waiting  chan waiting
-	events   atomic.Int64 // in waiting
-	bytes    atomic.Int64 // of their values
-	first    *waiting     // taken from waiting, not ripe yet; belongs to the main reader
+	first    *waiting // taken from waiting, not ripe yet; belongs to the main reader
 	readers  sync.WaitGroup
 
 	mu     sync.Mutex
 	losses []event.Loss // of what was dropped
 }
 
-// waiting is a batch and when it came.
+// waiting is a batch, when it came, and of which source.
 type waiting struct {
 	batch *event.Batch
 	at    time.Time
+	of    *share
+}
+
+// share is what waits of one source.
+type share struct {
+	name                   string
+	batches, events, bytes atomic.Int64 // bytes of values
+}
+
+// has reports whether b fits.
+func (h *share) has(b *event.Batch) bool {
+	held := h.bytes.Load()
+	return h.batches.Load() < maxBesideBatches && h.events.Load()+int64(b.Len()) <= maxBesideEvents &&
+		(held == 0 || held+int64(b.Bytes()) <= maxBesideBytes)
+}
+
+// add counts b, n times.
+func (h *share) add(b *event.Batch, n int64) {
+	h.batches.Add(n)
+	h.events.Add(n * int64(b.Len()))
+	h.bytes.Add(n * int64(b.Bytes()))
 }
 
 func newBesides(sources []Beside, patience time.Duration) *besides {
-	return &besides{sources: sources, patience: cmp.Or(patience, besidePatience), waiting: make(chan waiting, maxBesideBatches)}
+	return &besides{sources: sources, patience: cmp.Or(patience, besidePatience), waiting: make(chan waiting, maxBesideBatches*len(sources))}
 }
 
 // start begins to read. Reading ends when the sources are closed.
@@ -85,11 +105,12 @@ func (s *besides) start() {
 // read fills batches of its own, so that a source that floods does not take those
 // of the main one.
 func (s *besides) read(src Beside) error {
+	own := &share{name: src.Name}
 	for {
 		b := event.NewBatch(16)
 		err := src.Read(context.Background(), b)
 		if b.Len() > 0 || len(b.Losses) > 0 {
-			s.put(src.Name, b)
+			s.put(own, b)
 		}
 		switch {
 		case errors.Is(err, io.EOF):
@@ -100,19 +121,14 @@ func (s *besides) read(src Beside) error {
 	}
 }
 
-func (s *besides) put(name string, b *event.Batch) {
-	n, size := int64(b.Len()), int64(b.Bytes())
-	if held := s.bytes.Load(); s.events.Load()+n <= maxBesideEvents && (held == 0 || held+size <= maxBesideBytes) {
-		select {
-		case s.waiting <- waiting{b, time.Now()}:
-			s.events.Add(n)
-			s.bytes.Add(size)
-			return
-		default:
-		}
+func (s *besides) put(of *share, b *event.Batch) {
+	if of.has(b) {
+		of.add(b, 1)
+		s.waiting <- waiting{b, time.Now(), of} // there is room for the share of each
+		return
 	}
-	dropped := event.Loss{Reason: event.LossShed, Count: uint64(n), Unit: "events",
-		Detail: "events of the source " + name + " came faster than they are judged"}
+	dropped := event.Loss{Reason: event.LossShed, Count: uint64(b.Len()), Unit: "events",
+		Detail: "events of the source " + of.name + " came faster than they are judged"}
 	for _, e := range b.Events() {
 		dropped = spanning(dropped, e.Time, e.Time)
 	}
@@ -157,8 +173,7 @@ func (s *besides) take(until int64, all bool) *event.Batch {
 		return nil
 	}
 	s.first = nil
-	s.events.Add(-int64(w.batch.Len()))
-	s.bytes.Add(-int64(w.batch.Bytes()))
+	w.of.add(w.batch, -1)
 	return w.batch
 }
 

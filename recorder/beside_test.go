@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -150,4 +151,26 @@ func TestBesideFailsAlone(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A source that floods takes no room from another.
+func TestBesideFloodIsItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kept := &sink{}
+		main := newScript(step{wait: time.Second, events: 1}, step{wait: time.Second, events: 1})
+		flood, other := newTeller(0, 200), newTeller(time.Millisecond, 60)
+		r := newRecorder(t, recorder.Config{Source: main, Sinks: []recorder.Sink{kept},
+			Beside: []recorder.Beside{{Source: flood, Name: "images"}, {Source: other, Name: "names"}}})
+		if err := r.Run(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range kept.losses {
+			if l.Reason != event.LossShed || !strings.Contains(l.Detail, "images") || l.Count != 200-64 {
+				t.Errorf("loss %+v; want the %d events of the source that floods", l, 200-64)
+			}
+		}
+		if st := r.Stats(); st.Stored != 2+64+60 || len(kept.losses) == 0 {
+			t.Errorf("%d stored, losses %+v; want the %d of both sources that fit, and the others lost", st.Stored, kept.losses, 2+64+60)
+		}
+	})
 }

@@ -92,6 +92,11 @@ func (l *life) noteCollection(ctx context.Context, reason string) {
 	if !l.Config.MonitorSecurity {
 		now.Kinds = slices.DeleteFunc(now.Kinds, func(k string) bool { return k == event.KindSecurity.String() })
 	}
+	if tells, ok := l.source.(interface{ ProcEvents() error }); ok {
+		if err := tells.ProcEvents(); err != nil {
+			now.Unmet = append(now.Unmet, "forks and the ends of processes are not seen as they happen: "+err.Error())
+		}
+	}
 	c.changes = s.Changes
 	now.Start, now.Reason = c.noted.Start, c.noted.Reason
 	if reflect.DeepEqual(now, c.noted) {

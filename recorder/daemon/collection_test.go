@@ -50,8 +50,9 @@ func TestCollectionOf(t *testing.T) {
 
 // plannedSource is a source whose plan the test decides.
 type plannedSource struct {
-	state audit.State
-	plan  audit.Plan
+	state   audit.State
+	plan    audit.Plan
+	noProcs error
 }
 
 func (s *plannedSource) Read(context.Context, *event.Batch) error { return nil }
@@ -59,6 +60,7 @@ func (s *plannedSource) Stats() event.SourceStats                 { return event
 func (s *plannedSource) Close() error                             { return nil }
 func (s *plannedSource) State() audit.State                       { return s.state }
 func (s *plannedSource) Plan() audit.Plan                         { return s.plan }
+func (s *plannedSource) ProcEvents() error                        { return s.noProcs }
 
 // Each change is a row with its reason, and nothing is written twice.
 func TestNoteCollection(t *testing.T) {
@@ -79,7 +81,7 @@ func TestNoteCollection(t *testing.T) {
 	l.noteCollection(ctx, becauseSignals)
 	src.state.Changes, src.state.Rules = 4, []string{"-a x", "-a y"}
 	l.noteChanges(ctx)
-	src.state.Changes, src.state.Way = 5, audit.WayMulticast
+	src.state.Changes, src.state.Way, src.noProcs = 5, audit.WayMulticast, audit.ErrPrivilege
 	l.noteChanges(ctx)
 	r, err := monitordb.OpenReader(db.Path())
 	if err != nil {
@@ -91,8 +93,8 @@ func TestNoteCollection(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := s.Collection
-	if got.Reason != becauseSource || got.Source != "multicast" || len(got.Calls) != 1 || len(got.Rules) != 2 || !strings.Contains(strings.Join(got.Unmet, ""), "kind file") {
-		t.Errorf("collection in force: %+v; want that of multicast, with a call, a rule, and the file events that a signal lacks", got)
+	if got.Reason != becauseSource || got.Source != "multicast" || len(got.Calls) != 1 || len(got.Rules) != 2 || !strings.Contains(strings.Join(got.Unmet, ""), "kind file") || !strings.Contains(strings.Join(got.Unmet, ""), "forks and the ends") {
+		t.Errorf("collection in force: %+v; want that of multicast, with a call, rules, and without forks and the file events that a signal lacks", got)
 	}
 	var reasons []any
 	if _, err := r.Query(ctx, "SELECT group_concat(reason, ' ') AS reasons FROM collection", monitordb.QueryOptions{},
