@@ -128,6 +128,8 @@ func TestLiveHashes(t *testing.T) {
 		t.Fatal(err)
 	}
 	run(t, in("script"))
+	run(t, "/bin/true", "first")
+	p.waitFor(fmt.Sprintf("SELECT count(*) FROM process_events WHERE process_command_line = '/bin/true first' AND hash = '%s'", hashOf(t, "/bin/true")))
 	for range 100 {
 		run(t, "/bin/true", "again")
 	}
