@@ -263,7 +263,9 @@ func (b *bench) setUp(ctx context.Context, under string) (err error) {
 	}
 	if b.seismo == "" {
 		b.seismo = filepath.Join(b.base, "seismo")
-		out, err := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.seismo, "seismo/cmd/seismo").CombinedOutput()
+		build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.seismo, "seismo/cmd/seismo")
+		build.Env = append(os.Environ(), "CGO_ENABLED=0") // as make builds it: with cgo the hash helper can not confine itself
+		out, err := build.CombinedOutput()
 		if err != nil {
 			return fmt.Errorf("build the recorder: %w: %s", err, bytes.TrimSpace(out))
 		}
