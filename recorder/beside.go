@@ -28,6 +28,14 @@ type Beside struct {
 	Name string
 }
 
+// Close closes the source; its error says which.
+func (b Beside) Close() error {
+	if err := b.Source.Close(); err != nil {
+		return fmt.Errorf("close the source %s: %w", b.Name, err)
+	}
+	return nil
+}
+
 // Bounds of what waits for the main source, of each source by itself: one that floods
 // takes nothing from the others. Beyond them batches are dropped and counted: a source
 // beside is never worth the main one.
@@ -130,7 +138,7 @@ func (s *besides) put(of *share, b *event.Batch) {
 	dropped := event.Loss{Reason: event.LossShed, Count: uint64(b.Len()), Unit: "events",
 		Detail: "events of the source " + of.name + " came faster than they are judged"}
 	for _, e := range b.Events() {
-		dropped = spanning(dropped, e.Time, e.Time)
+		dropped.Cover(e.Time, e.Time)
 	}
 	s.lose(dropped)
 	for _, l := range b.Losses {
@@ -142,15 +150,8 @@ func (s *besides) put(of *share, b *event.Batch) {
 func (s *besides) lose(l event.Loss) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i := range s.losses {
-		if p := &s.losses[i]; p.Reason == l.Reason && p.Detail == l.Detail && p.Unit == l.Unit {
-			*p = spanning(*p, l.From, l.To)
-			p.Count += l.Count
-			return
-		}
-	}
-	if len(s.losses) < maxUnsaid {
-		s.losses = append(s.losses, l)
+	if all := event.AddLoss(s.losses, l); len(all) <= maxUnsaid {
+		s.losses = all
 	}
 }
 
@@ -193,9 +194,7 @@ func (s *besides) told() *event.Batch {
 func (s *besides) close() error {
 	var errs []error
 	for _, src := range s.sources {
-		if err := src.Close(); err != nil {
-			errs = append(errs, fmt.Errorf("close the source %s: %w", src.Name, err))
-		}
+		errs = append(errs, src.Close())
 	}
 	// They may be waiting for nothing: everything they hold fits, or is dropped.
 	s.readers.Wait()

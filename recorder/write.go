@@ -83,11 +83,11 @@ func (r *Recorder) lost(cause error) []event.Loss {
 	var others []event.Loss
 	for _, b := range r.pending {
 		for _, e := range b.Events() {
-			w = spanning(w, e.Time, e.Time)
+			w.Cover(e.Time, e.Time)
 		}
 		for _, l := range b.Losses {
 			if l.Reason == event.LossWrite {
-				w = spanning(w, l.From, l.To)
+				w.Cover(l.From, l.To)
 				w.Count += l.Count
 			} else if len(others) < maxUnsaid {
 				others = append(others, l)
@@ -99,11 +99,3 @@ func (r *Recorder) lost(cause error) []event.Loss {
 
 // maxUnsaid bounds the losses kept in memory while nothing can be written.
 const maxUnsaid = 1000
-
-func spanning(l event.Loss, from, to int64) event.Loss {
-	if l.From == 0 || from < l.From {
-		l.From = from
-	}
-	l.To = max(l.To, to)
-	return l
-}

@@ -188,6 +188,27 @@ type Loss struct {
 	Detail   string // for a person
 }
 
+// Cover widens the stretch of time of l to take in from and to.
+func (l *Loss) Cover(from, to int64) {
+	if l.From == 0 || from < l.From {
+		l.From = from
+	}
+	l.To = max(l.To, to)
+}
+
+// AddLoss adds l to losses. One that goes on stays one: those that differ in nothing
+// but time and count are added up.
+func AddLoss(losses []Loss, l Loss) []Loss {
+	for i := range losses {
+		if p := &losses[i]; p.Reason == l.Reason && p.Kind == l.Kind && p.Unit == l.Unit && p.Detail == l.Detail {
+			p.Cover(l.From, l.To)
+			p.Count += l.Count
+			return losses
+		}
+	}
+	return append(losses, l)
+}
+
 // The reasons of a loss. A reason keeps its meaning for ever: hunts over old
 // databases read them.
 const (

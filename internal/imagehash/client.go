@@ -238,15 +238,10 @@ func (c *Client) shed(n int, why string) {
 func (c *Client) lose(l event.Loss) {
 	l.From = time.Now().UnixNano()
 	l.To = l.From
-	for i := range c.losses {
-		if p := &c.losses[i]; p.Detail == l.Detail {
-			p.To = l.To
-			p.Count += l.Count
-			return
-		}
+	if all := event.AddLoss(c.losses, l); len(all) > len(c.losses) {
+		c.losses = all
+		notify(c.told)
 	}
-	c.losses = append(c.losses, l)
-	notify(c.told)
 }
 
 // Lose has l told with the next batch: of a cache that could not be read.

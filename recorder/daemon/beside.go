@@ -4,7 +4,6 @@ package daemon
 
 import (
 	"errors"
-	"fmt"
 
 	"seismo/internal/event"
 	"seismo/recorder"
@@ -13,23 +12,24 @@ import (
 // opener opens a source beside the main one. A nil source says that the settings
 // do not want it. seen, if not nil, is shown every batch before it is judged.
 type opener struct {
-	name string
-	open func(l *life) (src recorder.Source, seen func(*event.Batch), err error)
+	name  string
+	kinds event.KindSet // that only it brings
+	open  func(l *life) (src recorder.Source, seen func(*event.Batch), err error)
 }
 
 // openers returns the sources beside the main one.
 func openers() []opener {
 	return []opener{
-		{"hashes", openHashes},
-		{"containers", openContainers},
-		{"image loads", openImages},
-		{"name queries", openDNS},
+		{"hashes", 0, openHashes},
+		{"containers", 0, openContainers},
+		{"image loads", event.SetOf(event.KindImage), openImages},
+		{"name queries", event.SetOf(event.KindDNS), openDNS},
 	}
 }
 
 // besides opens the sources beside the main one. What can not be opened is said and
-// left out: it is not worth the recording.
-func (l *life) besides() (open []recorder.Beside, seen func(*event.Batch)) {
+// left out: it is not worth the recording. kinds are those that they bring.
+func (l *life) besides() (open []recorder.Beside, kinds event.KindSet, seen func(*event.Batch)) {
 	var see []func(*event.Batch)
 	for _, o := range openers() {
 		src, s, err := o.open(l)
@@ -39,15 +39,16 @@ func (l *life) besides() (open []recorder.Beside, seen func(*event.Batch)) {
 		}
 		if src != nil {
 			open = append(open, recorder.Beside{Source: src, Name: o.name})
+			kinds |= o.kinds
 		}
 		if s != nil {
 			see = append(see, s)
 		}
 	}
 	if len(see) == 0 {
-		return open, nil
+		return open, kinds, nil
 	}
-	return open, func(b *event.Batch) {
+	return open, kinds, func(b *event.Batch) {
 		for _, s := range see {
 			s(b)
 		}
@@ -57,9 +58,7 @@ func (l *life) besides() (open []recorder.Beside, seen func(*event.Batch)) {
 func closeAll(sources []recorder.Beside) error {
 	var errs []error
 	for _, s := range sources {
-		if err := s.Close(); err != nil {
-			errs = append(errs, fmt.Errorf("close the source %s: %w", s.Name, err))
-		}
+		errs = append(errs, s.Close())
 	}
 	return errors.Join(errs...)
 }

@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"seismo/internal/event"
-	"seismo/recorder"
 	"seismo/recorder/monitordb"
 	"seismo/sources/audit"
 )
@@ -49,19 +48,6 @@ type collecting struct {
 
 // lookAtRules is how often the rules in force are read where they are not ours.
 const lookAtRules = 30 * time.Second
-
-// besideKinds are the kinds that the sources opened beside the main one bring.
-func (l *life) besideKinds(open []recorder.Beside) (kinds event.KindSet) {
-	for _, b := range open {
-		switch {
-		case strings.Contains(b.Name, "image"):
-			kinds |= event.SetOf(event.KindImage)
-		case strings.Contains(b.Name, "name queries"):
-			kinds |= event.SetOf(event.KindDNS)
-		}
-	}
-	return kinds
-}
 
 // noteChanges notes what is collected if the source has changed it since.
 func (l *life) noteChanges(ctx context.Context) {

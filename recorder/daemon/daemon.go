@@ -153,8 +153,8 @@ func (l *life) record(ctx context.Context) error {
 	if l.Watch != nil {
 		sinks = append(sinks, &watch{to: l.Watch, log: l.Log})
 	}
-	beside, seen := l.besides()
-	l.collecting.beside = l.besideKinds(beside)
+	beside, kinds, seen := l.besides()
+	l.collecting.beside = kinds
 	l.noteCollection(start, becauseStart)
 	l.rec, err = recorder.New(recorder.Config{Source: src, Beside: beside, Patience: l.Config.EventQueueExpiry, Seen: seen, Table: table, IDs: l.db.IDs(), Program: l.signals.Program, Sinks: sinks,
 		Matcher: engine.MatcherOptions{DisableSignalsTrie: l.Config.DisableSignalsTrie,

@@ -213,15 +213,7 @@ func (k *Kernel) noteGap(missing uint64, to int64) {
 }
 
 // lose notes a loss; one that goes on from read to read stays one row a batch.
-func (k *Kernel) lose(l event.Loss) {
-	for i := range k.losses {
-		if p := &k.losses[i]; p.Reason == l.Reason && p.Unit == l.Unit && p.Detail == l.Detail {
-			p.From, p.To, p.Count = min(p.From, l.From), max(p.To, l.To), p.Count+l.Count
-			return
-		}
-	}
-	k.losses = append(k.losses, l)
-}
+func (k *Kernel) lose(l event.Loss) { k.losses = event.AddLoss(k.losses, l) }
 
 // tellDowntime tells of what was missed before this recording.
 func (k *Kernel) tellDowntime(now time.Time, final bool) {
