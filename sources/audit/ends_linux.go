@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"seismo/internal/event"
+	"seismo/internal/sockdiag"
 )
 
 const (
@@ -192,9 +193,9 @@ func answerEnds(diag *sockDiag, questions []SocketQuestion, answers []socketEnds
 		}
 	}
 	answerOf(diag, "tcp", stateAllButListen, open, end)
-	answerOf(diag, "udp", allStates, open, end)
+	answerOf(diag, "udp", sockdiag.AllStates, open, end)
 	answerOf(diag, "tcp", stateListen, listening, end)
-	answerOf(diag, "udp", allStates, listening, end)
+	answerOf(diag, "udp", sockdiag.AllStates, listening, end)
 }
 
 // answerOf answers those of ws that may be of a protocol.
@@ -222,10 +223,10 @@ func answerOf(diag *sockDiag, protocol string, states uint32, ws []waiting, end 
 		}
 		slices.Sort(q.remotePorts)
 		q.remotePorts = slices.Compact(q.remotePorts)
-		_ = diag.each(q, end, func(s diagSocket) { // what was found before an error is answered
+		_ = diag.each(q, end, func(s sockdiag.Socket) { // what was found before an error is answered
 			for _, w := range of {
-				if w.inode == s.inode && !w.a.local.IsValid() && sameRemote(w.q.Remote, s.remote) {
-					*w.a = socketEnds{s.local, s.remote}
+				if w.inode == s.Inode && !w.a.local.IsValid() && sameRemote(w.q.Remote, s.Remote) {
+					*w.a = socketEnds{s.Local, s.Remote}
 				}
 			}
 		})

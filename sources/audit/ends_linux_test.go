@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"seismo/internal/event"
 )
 
@@ -133,23 +131,6 @@ func TestEndsLeaveOtherEvents(t *testing.T) {
 			}
 		})
 	}
-}
-
-// Whatever bytes an answer has, it is read to its end without a panic, and no
-// socket is made of what is too short.
-func FuzzScanDiag(f *testing.F) {
-	f.Add(appendDiagRequest(nil, diagQuery{family: unix.AF_INET, protocol: unix.IPPROTO_TCP, remotePorts: []uint16{1, 2}}, 5))
-	f.Fuzz(func(t *testing.T, p []byte) {
-		n := 0
-		scanDiag(p, 5, func(s diagSocket) {
-			if n++; !s.local.IsValid() || !s.remote.IsValid() {
-				t.Errorf("a socket without ends: %+v", s)
-			}
-		})
-		if n > len(p)/(unix.SizeofNlMsghdr+diagMsgSize) {
-			t.Errorf("%d sockets in %d bytes", n, len(p))
-		}
-	})
 }
 
 // BenchmarkEnds is what the ends of one connect cost.

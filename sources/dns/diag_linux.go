@@ -10,14 +10,13 @@ import (
 	"net/netip"
 
 	"golang.org/x/sys/unix"
+
+	"seismo/internal/sockdiag"
 )
 
-// Forms of struct inet_diag_req_v2 and struct inet_diag_msg (linux/inet_diag.h).
 const (
-	sockDiagByFamily = 20
-	diagRequestSize  = unix.SizeofNlMsghdr + 56
-	diagReplySize    = 72
-	anyCookie        = 0xffffffff
+	diagRequestSize = unix.SizeofNlMsghdr + sockdiag.RequestSize
+	anyCookie       = 0xffffffff // INET_DIAG_NOCOOKIE
 )
 
 // diag asks about sockets. One goroutine uses it.
@@ -109,12 +108,12 @@ func (d *diag) request(family, proto byte, flags uint16) {
 	d.seq++
 	ne := binary.NativeEndian
 	ne.PutUint32(d.req[0:], diagRequestSize)
-	ne.PutUint16(d.req[4:], sockDiagByFamily)
+	ne.PutUint16(d.req[4:], sockdiag.ByFamily)
 	ne.PutUint16(d.req[6:], unix.NLM_F_REQUEST|flags)
 	ne.PutUint32(d.req[8:], d.seq)
 	body := d.req[unix.SizeofNlMsghdr:]
 	body[0], body[1] = family, proto
-	ne.PutUint32(body[4:], 0xffffffff) // in every state
+	ne.PutUint32(body[4:], sockdiag.AllStates)
 }
 
 // ask sends the request and calls each with the sockets of the reply.
@@ -131,39 +130,11 @@ func (d *diag) ask(each func(socket)) error {
 		if err != nil {
 			return fmt.Errorf("read what the kernel says of sockets: %w", err)
 		}
-		if done, err := d.reply(d.buf[:n], each); done || err != nil || !dump && n == 0 {
+		done, err := sockdiag.Scan(d.buf[:n], d.seq, func(s sockdiag.Socket) {
+			each(socket{port: s.Local.Port(), uid: s.UID, inode: s.Inode})
+		})
+		if done || err != nil || !dump && n == 0 {
 			return err
 		}
 	}
-}
-
-// reply reads the messages in b and reports whether they end the reply.
-func (d *diag) reply(b []byte, each func(socket)) (done bool, err error) {
-	ne := binary.NativeEndian
-	for len(b) >= unix.SizeofNlMsghdr {
-		size := int(ne.Uint32(b))
-		if size < unix.SizeofNlMsghdr || size > len(b) {
-			return true, fmt.Errorf("what the kernel says of sockets: message of %d bytes, there are %d", size, len(b))
-		}
-		body, typ, flags, seq := b[unix.SizeofNlMsghdr:size], ne.Uint16(b[4:]), ne.Uint16(b[6:]), ne.Uint32(b[8:])
-		b = b[min((size+3)&^3, len(b)):]
-		if seq != d.seq {
-			continue // of a request that was given up
-		}
-		switch {
-		case typ == unix.NLMSG_ERROR && len(body) >= 4:
-			if e := unix.Errno(-int32(ne.Uint32(body))); e != 0 {
-				return true, fmt.Errorf("the kernel does not tell of sockets: %w", e)
-			}
-			return true, nil
-		case typ == unix.NLMSG_DONE:
-			return true, nil
-		case typ == sockDiagByFamily && len(body) >= diagReplySize:
-			each(socket{port: binary.BigEndian.Uint16(body[4:]), uid: ne.Uint32(body[64:]), inode: ne.Uint32(body[68:])})
-			if flags&unix.NLM_F_MULTI == 0 {
-				return true, nil
-			}
-		}
-	}
-	return false, nil
 }
