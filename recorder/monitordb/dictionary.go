@@ -60,7 +60,7 @@ func (d *dictionaries) prepare(c *conn, size int) (err error) {
 		{&d.findStr, "SELECT id FROM str WHERE s = ?"},
 		{&d.insertPath, "INSERT INTO path (dir, name) VALUES (?, ?) ON CONFLICT DO NOTHING"},
 		{&d.findPath, "SELECT id FROM path WHERE dir = ? AND name = ?"},
-		{&d.insertCommand, "INSERT INTO command (line, args) VALUES (?, ?)"},
+		{&d.insertCommand, "INSERT INTO command (line, args, head) VALUES (?, ?, ?)"},
 		{&d.insertIdentity, "INSERT INTO identity (user_id, user_name, group_id, group_name, effective_id, effective_name, login_id, login_name) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"},
 		{&d.findIdentity, "SELECT id FROM identity WHERE user_id IS ? AND user_name IS ? AND group_id IS ? AND group_name IS ? AND effective_id IS ? AND effective_name IS ? AND login_id IS ? AND login_name IS ?"},
 	} {
@@ -180,8 +180,9 @@ func (d *dictionaries) platform(name string) {
 // is known.
 func (d *dictionaries) command(p *event.Process) (driver.Value, error) {
 	line := p.CommandLine
-	var args driver.Value
+	var args, head driver.Value
 	key := line
+	rest := line
 	switch {
 	case p.Args == nil && line == "":
 		return nil, nil
@@ -189,6 +190,11 @@ func (d *dictionaries) command(p *event.Process) (driver.Value, error) {
 		key = line + "\x00"
 	case splitsAtBlanks(line, p.Args):
 		args = int64(1)
+		if head = d.head(p); head == nil {
+			key = line + "\x00\x01" // the same line may stand without its beginning
+			break
+		}
+		rest = line[len(p.Args[0]):]
 	default:
 		j := appendStrings(nil, p.Args)
 		key = line + "\x00" + string(j)
@@ -197,13 +203,33 @@ func (d *dictionaries) command(p *event.Process) (driver.Value, error) {
 	if id, ok := d.commands.get(key); ok {
 		return id, nil
 	}
-	r, err := d.insertCommand.do(textValue(line), args)
+	r, err := d.insertCommand.do(textValue(rest), args, head)
 	if err != nil {
 		return nil, err
 	}
 	id, err := r.LastInsertId()
 	remember(d.commands, key, id)
 	return id, err
+}
+
+// What a command line begins with that is not stored in it, column head.
+const (
+	headPath = 1 // the path of the program
+	headName = 2 // the last element of that
+)
+
+// head returns what p's arguments begin with, NULL if that is neither its path nor its
+// name. It is known from the line alone which of both can be.
+func (d *dictionaries) head(p *event.Process) driver.Value {
+	switch first := p.Args[0]; {
+	case first == "":
+		return nil
+	case first == p.Path:
+		return int64(headPath)
+	case first == p.Path[strings.LastIndexAny(p.Path, d.separators)+1:]:
+		return int64(headName)
+	}
+	return nil
 }
 
 // splitsAtBlanks reports whether line split at each blank is args. A line that

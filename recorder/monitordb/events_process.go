@@ -36,8 +36,11 @@ const (
 	maxAncestors    = 4096
 )
 
+// lineSQL is the whole command line; see dictionaries.head.
+const lineSQL = "CASE c.head WHEN 1 THEN d.s || x.name || c.line WHEN 2 THEN x.name || c.line ELSE c.line END"
+
 const processSQL = `SELECT t.key, t.learned, t.event, t.start, t.pid, t.ppid, t.parent, t.previous, t.session, t.ticks,
-	d.s, x.name, c.line, c.args, w.s, tt.s, b.s, hs.s, cn.s, h.s,
+	d.s, x.name, ` + lineSQL + `, c.args, w.s, tt.s, b.s, hs.s, cn.s, h.s,
 	i.user_id, i.user_name, i.group_id, i.group_name, i.login_id, i.login_name, t.facts
 FROM proc t
 LEFT JOIN path x ON x.id = t.exe LEFT JOIN str d ON d.id = x.dir
@@ -61,6 +64,9 @@ func (p *processes) begin(ctx context.Context, tx *sql.Tx) (err error) {
 		return err
 	}
 	question := processSQL
+	if version < 4 {
+		question = strings.Replace(question, lineSQL, "c.line", 1)
+	}
 	if version < 3 {
 		question = strings.Replace(question, "t.facts", "NULL", 1)
 	}

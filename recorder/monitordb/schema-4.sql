@@ -28,6 +28,9 @@ ALTER TABLE dns ADD COLUMN attribution INTEGER;     -- str
 ALTER TABLE network ADD COLUMN ends_known INTEGER;  -- str: both, source, destination or none
 ALTER TABLE syscall ADD COLUMN target_pid INTEGER;
 
+-- What most command lines begin with is known: it is not stored again.
+ALTER TABLE command ADD COLUMN head INTEGER; -- 1: the path of the program comes before line, 2: its name
+
 -- How far a live recording is in the kernel's numbering of events: one row, written with
 -- the events. What comes after it was missed if the recorder was killed.
 CREATE TABLE position (

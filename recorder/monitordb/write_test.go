@@ -83,6 +83,52 @@ func TestUnusualProcesses(t *testing.T) {
 	wantRows(t, db.path, "SELECT operation, pid FROM combined_events WHERE operation = 'end'", "end|NULL")
 }
 
+// A line that begins with the program's path or name is stored without it, and read
+// whole everywhere; lines that are the same may differ in what is stored of them.
+func TestCommandLinesAreStoredWithoutThePath(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "monitor.db")
+	db := openDB(t, path, Options{})
+	tests := []struct {
+		name, path string
+		args       []string
+		stored     string // line, args and head
+	}{
+		{"the path", "/usr/bin/id", []string{"/usr/bin/id", "-u"}, " -u|1|1"},
+		{"the path, in another folder", "/bin/id", []string{"/bin/id", "-u"}, " -u|1|1"},
+		{"the name", "/usr/bin/id", []string{"id", "-u"}, " -u|1|2"},
+		{"the name, in another folder", "/opt/id", []string{"id", "-u"}, " -u|1|2"},
+		{"the same line of another program", "/usr/bin/busybox", []string{"id", "-u"}, "id -u|1|NULL"},
+		{"nothing but the name", "/usr/bin/ls", []string{"ls"}, "|1|2"},
+		{"the beginning of the name", "/usr/bin/lsof", []string{"ls"}, "ls|1|NULL"},
+		{"a login shell", "/bin/bash", []string{"-bash"}, "-bash|1|NULL"},
+		{"a blank in the path", "/opt/my tool", []string{"/opt/my tool", "x"}, `/opt/my tool x|["/opt/my tool","x"]|NULL`},
+		{"no UTF-8 after the path", "/bin/cat", []string{"/bin/cat", "\xff"}, `x'2f62696e2f63617420ff'|["/bin/cat",{"hex":"ff"}]|NULL`},
+		{"no UTF-8 in the folder", "/\xff/cat", []string{"cat", "x"}, " x|1|2"},
+		{"nothing of it known", "", []string{"id"}, "id|1|NULL"},
+		{"an empty name", "/bin/", []string{"", "x"}, " x|1|NULL"},
+	}
+	a := newAdder(db.IDs())
+	for i, tt := range tests {
+		a.add(event.KindProcess, event.OpCreate, process(i+1, tt.path, tt.args...))
+	}
+	write(t, db, a.b)
+	for i, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			of := fmt.Sprintf("WHERE p.pid = %d", 1001+i)
+			wantRows(t, path, "SELECT c.line, c.args, c.head FROM proc p JOIN command c ON c.id = p.command "+of, tt.stored)
+			whole := strings.Join(tt.args, " ")
+			for _, q := range []string{
+				"SELECT process_command_line FROM process_events p ",
+				"SELECT detail FROM combined_events p ",
+			} {
+				if got := ask(t, path, q+of); len(got) != 1 || got[0] != whole {
+					t.Errorf("%s: %q, want %q", q, got, whole)
+				}
+			}
+		})
+	}
+}
+
 // Whatever the size of the in-memory dictionaries, the rows are the same: what
 // was forgotten is found again in the database.
 func TestEvictionFindsTheSameRows(t *testing.T) {

@@ -5,7 +5,7 @@
 CREATE VIEW combined_events AS
 SELECT
   p.event AS id, 'process' AS type, 'create' AS operation,
-  CAST(c.line AS TEXT) AS detail,
+  CAST(CASE c.head WHEN 1 THEN xd.s || x.name || c.line WHEN 2 THEN x.name || c.line ELSE c.line END AS TEXT) AS detail,
   p.id AS process_table_id, p.pid AS pid, xd.s || x.name AS process_path, x.name AS process_name,
   pi.user_name AS user_name, pi.group_name AS group_name,
   strftime('%Y-%m-%d %H:%M:%S', p.event / 1000000, 'unixepoch') || printf('.%03d', p.event / 1000 % 1000) AS timestamp,

@@ -16,7 +16,7 @@ CREATE VIEW signal_matches AS SELECT
   p.pid AS pid,
   xd.s || x.name AS process_path,
   CAST(x.name AS TEXT) AS process_name,
-  CAST(c.line AS TEXT) AS process_command_line,
+  CAST(CASE c.head WHEN 1 THEN xd.s || x.name || c.line WHEN 2 THEN x.name || c.line ELSE c.line END AS TEXT) AS process_command_line,
   pi.user_name AS user_name,
   pi.group_name AS group_name,
   strftime('%Y-%m-%d %H:%M:%S', m.event / 1000000, 'unixepoch') || printf('.%03d', m.event / 1000 % 1000) AS timestamp,
