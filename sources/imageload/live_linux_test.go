@@ -11,7 +11,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -21,20 +20,18 @@ import (
 	"golang.org/x/sys/unix"
 
 	"seismo/internal/event"
+	"seismo/internal/livelock"
 )
 
 // live takes the lock that all tests on the live kernel take and opens a source, or
 // skips the test.
 func live(t *testing.T, o Options) *Source {
 	t.Helper()
-	lock, err := os.OpenFile(filepath.Join(os.TempDir(), "seismo-live-test.lock"), os.O_CREATE|os.O_RDWR, 0o666)
+	lock, err := livelock.Wait(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { lock.Close() })
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
-		t.Fatal(err)
-	}
 	src, err := Open(o)
 	if errors.Is(err, ErrPrivilege) || errors.Is(err, ErrUnsupported) {
 		t.Skipf("NOT RUN: %v", err)
