@@ -25,7 +25,14 @@ const (
 	shiftRight  = 0x74
 	and         = 0x54
 	addX        = 0x0c
+	addK        = 0x04
+	shiftLeft   = 0x64
 	moveToX     = 0x07
+	setA        = 0x00 // A = k
+	setX        = 0x01 // X = k
+	store       = 0x02 // word k of the memory = A
+	recall      = 0x60 // A = word k of the memory
+	jump        = 0x05 // pass k instructions over
 	give        = 0x06 // so many bytes of the packet
 
 	ancillary    = 0xfffff000 // SKF_AD_OFF
@@ -48,8 +55,7 @@ const maxPacket = 8192
 // filter returns the program. Packets begin with the Internet header (a packet socket
 // of type SOCK_DGRAM), or with a VLAN tag where the device did not take it off. Of a
 // packet over the loopback device, which passes twice, the way out is taken; of TCP,
-// segments with payload; of IPv4, no later fragments; of IPv6, packets without
-// extension headers.
+// segments with payload; no later fragments.
 func filter() []instruction {
 	var f program
 	f.op(loadHalf, ofHardware)
@@ -128,19 +134,81 @@ func (f *program) ipv6(at uint32) {
 		f.keepIf(jumpEqual, port)
 		f.op(give, 0)
 	})
+	f.when(jumpEqual, protoTCP, func() {
+		f.op(setX, 40)
+		f.tcp6(at)
+	})
+	f.whenAny([]uint32{extHopByHop, extRouting, extFragment, extDestination}, func() { f.extended(at) })
+	f.op(give, 0)
+}
+
+// extended ends the program for a packet of IPv6 with headers before that of the
+// transport; A is the number of the first. They are passed over here: whoever sends many
+// such packets has them dropped at the price of the filter, not of a copy each.
+func (f *program) extended(at uint32) {
+	f.op(store, 0)
+	f.op(setX, 40)
+	for range maxExtensions {
+		f.op(recall, 0)
+		over := -1
+		f.when(jumpEqual, extFragment, func() {
+			f.op(loadHalfX, at+2)
+			f.when(jumpBits, 0xfff8, func() { f.op(give, 0) })
+			f.op(loadByteX, at)
+			f.op(store, 0)
+			f.op(setA, 0)
+			over = len(f.code)
+			f.op(jump, 0)
+		})
+		f.whenAny([]uint32{extHopByHop, extRouting, extDestination}, func() {
+			f.op(loadByteX, at)
+			f.op(store, 0)
+			f.op(loadByteX, at+1)
+			f.op(shiftLeft, 3)
+			f.code[over].k = uint32(len(f.code) - over - 1)
+			f.op(addK, 8)
+			f.op(addX, 0)
+			f.op(moveToX, 0)
+		})
+	}
+	f.op(recall, 0)
+	f.when(jumpEqual, protoUDP, func() {
+		f.op(loadHalfX, at)
+		f.keepIf(jumpEqual, port)
+		f.op(loadHalfX, at+2)
+		f.keepIf(jumpEqual, port)
+		f.op(give, 0)
+	})
 	f.dropUnless(jumpEqual, protoTCP)
-	f.op(loadHalf, at+40)
+	f.tcp6(at)
+}
+
+// tcp6 ends the program for a segment of TCP at byte at+X of a packet of IPv6.
+func (f *program) tcp6(at uint32) {
+	f.op(loadHalfX, at)
 	f.unless(jumpEqual, port, func() {
-		f.op(loadHalf, at+42)
+		f.op(loadHalfX, at+2)
 		f.dropUnless(jumpEqual, port)
 	})
-	f.op(loadByte, at+52)
+	f.op(loadByteX, at+12)
 	f.op(shiftRight, 2)
 	f.op(and, 0x3c)
+	f.op(addX, 0)
 	f.op(moveToX, 0)
 	f.op(loadHalf, at+4)
+	f.op(addK, 40)
 	f.keepIf(jumpGreater, 0)
 	f.op(give, 0)
+}
+
+// whenAny runs body if A is one of ks, and passes it over otherwise.
+func (f *program) whenAny(ks []uint32, body func()) {
+	for i, k := range ks {
+		f.code = append(f.code, instruction{code: jumpEqual, jt: uint8(len(ks) - 1 - i), k: k})
+	}
+	last := len(f.code) - 1
+	body()
+	f.code[last].jf = uint8(len(f.code) - last - 1)
 }
 
 // unless runs body if the test does not hold, and passes it over otherwise.

@@ -7,6 +7,7 @@ package dns
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -76,6 +77,28 @@ func ip4(src, dst netip.Addr, proto, fragment int, options, payload []byte) []by
 func ip6(src, dst netip.Addr, next int, payload []byte) []byte {
 	p := append(wire{0x60, 0, 0, 0}.u16(len(payload)), byte(next), 64)
 	return append(append(append(p, src.AsSlice()...), dst.AsSlice()...), payload...)
+}
+
+// laterFragment stands for the extension header of a fragment that is not the first.
+const laterFragment = 1<<8 | extFragment
+
+// extended wraps what is of the transport in IPv6 with extension headers, which are of 8
+// and 16 bytes in turn.
+func extended(transport int, payload []byte, headers ...int) []byte {
+	next := transport
+	for i, h := range slices.Backward(headers) {
+		header := append(wire{byte(next), byte(i % 2)}.u16(0), 0, 0, 0, 0)
+		switch {
+		case h == laterFragment:
+			header[2], header[3] = 0, 9 // one unit of eight bytes, and more come
+		case h == extFragment:
+			header[1], header[3] = 99, 1 // its second byte means nothing; more come
+		case i%2 == 1:
+			header = append(header, make([]byte, 8)...)
+		}
+		payload, next = append(header, payload...), h&0xff
+	}
+	return ip6(netip.MustParseAddr("2001:db8::9"), netip.MustParseAddr("2001:db8::53"), next, payload)
 }
 
 func udp6(src, dst string, payload []byte) []byte {

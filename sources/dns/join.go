@@ -5,6 +5,7 @@
 package dns
 
 import (
+	"encoding/binary"
 	"net/netip"
 	"time"
 
@@ -72,8 +73,11 @@ type owner struct {
 // table holds the exchanges of the last seconds. tell is called with each that is
 // complete; it may keep it.
 type table struct {
-	tell  func(e *exchange)
-	open  map[key]*exchange
+	tell func(e *exchange)
+	open map[key]*exchange
+	// last has the query that was sent last of those that differ in their question only,
+	// by a hash of all else: for answers that do not repeat the question.
+	last  map[uint64]*exchange
 	queue []*exchange // in the order they came; those before first are gone
 	first int
 	bytes int // of what is in queue
@@ -87,7 +91,7 @@ type table struct {
 }
 
 func newTable(tell func(*exchange)) *table {
-	return &table{tell: tell, open: make(map[key]*exchange)}
+	return &table{tell: tell, open: make(map[key]*exchange), last: make(map[uint64]*exchange)}
 }
 
 // size returns how many exchanges are remembered.
@@ -103,6 +107,33 @@ func (t *table) keyOf(p *packet, m *Message) key {
 	return k
 }
 
+// ends is a hash of what k has beside the question.
+func (k *key) ends() uint64 {
+	var b [43]byte
+	client, server := k.client.Addr().As16(), k.server.Addr().As16()
+	copy(b[:], client[:])
+	copy(b[16:], server[:])
+	binary.NativeEndian.PutUint16(b[32:], k.client.Port())
+	binary.NativeEndian.PutUint16(b[34:], k.server.Port())
+	binary.NativeEndian.PutUint16(b[36:], k.id)
+	b[38] = k.proto
+	return sumOf(b[:])
+}
+
+// asked returns the exchange that an answer with the key k belongs to, nil if there is
+// none. One without a question belongs to the last query with its ends and id.
+func (t *table) asked(k *key, name []byte) *exchange {
+	if len(name) == 0 {
+		if e := t.last[k.ends()]; e != nil && e.id == k.id && e.proto == k.proto && e.client == k.client && e.server == k.server {
+			return e
+		}
+	}
+	if e := t.open[*k]; e != nil && ascii.Equal(e.name, name) {
+		return e
+	}
+	return nil
+}
+
 // query takes a query and returns its exchange if it is new. One that is sent again, or
 // is seen on another interface, before its answer came is not.
 func (t *table) query(p *packet, m *Message, when int64, now time.Duration) *exchange {
@@ -113,15 +144,16 @@ func (t *table) query(p *packet, m *Message, when int64, now time.Duration) *exc
 	}
 	e := &exchange{key: k, name: append([]byte(nil), m.Name...), time: when, at: now, cut: m.Cut}
 	t.add(e)
+	t.last[e.ends()] = e
 	return e
 }
 
 // answer takes an answer.
 func (t *table) answer(p *packet, m *Message, when int64, now time.Duration) {
 	k := t.keyOf(p, m)
-	e := t.open[k]
+	e := t.asked(&k, m.Name)
 	switch {
-	case e == nil || !ascii.Equal(e.name, m.Name):
+	case e == nil:
 		if now-t.since >= time.Second {
 			t.since, t.alone = now, 0
 		}
@@ -144,7 +176,7 @@ func (t *table) answer(p *packet, m *Message, when int64, now time.Duration) {
 	case len(e.others) >= maxSecond:
 		t.flooded++
 	default:
-		s := &exchange{key: k, name: e.name, time: when, at: now, what: secondAnswer, told: true}
+		s := &exchange{key: e.key, name: e.name, time: when, at: now, what: secondAnswer, told: true}
 		s.take(m)
 		t.bytes += s.size()
 		if e.others = append(e.others, s); e.told {
@@ -167,7 +199,7 @@ func (e *exchange) gave(m *Message) bool {
 
 func (e *exchange) take(m *Message) {
 	e.response = append([]byte(nil), m.Response...)
-	e.sum, e.rcode, e.cut = m.Sum, m.RCode, m.Cut
+	e.sum, e.rcode, e.cut = m.Sum, m.RCode, e.cut || m.Cut
 }
 
 // size returns the bytes that e holds, without second answers.
@@ -209,6 +241,9 @@ func (t *table) drop() {
 	}
 	if t.open[old.key] == old {
 		delete(t.open, old.key)
+	}
+	if ends := old.ends(); t.last[ends] == old {
+		delete(t.last, ends)
 	}
 	if t.first >= 1024 && t.first*2 >= len(t.queue) {
 		n := copy(t.queue, t.queue[t.first:])

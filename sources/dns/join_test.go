@@ -70,6 +70,12 @@ func (j *joined) answerFrom(from netip.AddrPort, id int, name string, last byte)
 	j.table.answer(&packet{src: from, dst: asker, proto: protoUDP}, message(j.t, m), int64(j.now), j.now)
 }
 
+// bare is an answer without a question.
+func (j *joined) bare(id int, last byte) {
+	m := append(wire{}.u16(id, answerFlags, 0, 1, 0, 0).name("x").u16(1, 1).u32(9).u16(4), 192, 0, 2, last)
+	j.table.answer(&packet{src: server, dst: asker, proto: protoUDP}, message(j.t, m), int64(j.now), j.now)
+}
+
 func (j *joined) after(d time.Duration) {
 	j.now += d
 	j.table.expire(j.now, func(*exchange) {})
@@ -100,6 +106,15 @@ func TestJoin(t *testing.T) {
 		}, []string{"a answer_only 192.0.2.1;"}},
 		{"a forged answer before the true one", func(j *joined) { j.ask(1, "a"); j.answer(1, "a", 66); j.answer(1, "a", 1); j.answer(1, "a", 1) },
 			[]string{"a answered 192.0.2.66;", "a second_answer 192.0.2.1;"}},
+		{"an answer without a question", func(j *joined) { j.ask(1, "a"); j.bare(1, 1) }, []string{"a answered 192.0.2.1;"}},
+		{"one after an answer of the same content", func(j *joined) { j.ask(1, "a"); j.bare(1, 1); j.bare(1, 1); j.answer(1, "a", 1) }, []string{"a answered 192.0.2.1;"}},
+		{"one after an answer of other content", func(j *joined) { j.ask(1, "a"); j.answer(1, "a", 1); j.bare(1, 2) },
+			[]string{"a answered 192.0.2.1;", "a second_answer 192.0.2.2;"}},
+		{"one to the last of two queries", func(j *joined) { j.ask(1, "a"); j.ask(1, "b"); j.bare(1, 2); j.after(5 * time.Second) },
+			[]string{"b answered 192.0.2.2;", "a unanswered "}},
+		{"one with another id", func(j *joined) { j.ask(2, "a"); j.bare(1, 1); j.bare(1, 1) }, []string{" answer_only 192.0.2.1;"}},
+		{"one that comes too late", func(j *joined) { j.ask(1, "a"); j.after(5 * time.Second); j.bare(1, 1) },
+			[]string{"a unanswered ", " answer_only 192.0.2.1;"}},
 		{"an answer that nobody asked for, twice", func(j *joined) { j.answer(1, "a", 1); j.answer(1, "a", 1) }, []string{"a answer_only 192.0.2.1;"}},
 		{"answers wait for the process", func(j *joined) {
 			e := j.query(1, "a")

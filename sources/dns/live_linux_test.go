@@ -16,30 +16,28 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"seismo/internal/event"
+	"seismo/internal/livelock"
 )
 
 // liveSource opens the source, or skips the test where that can not be. It holds the lock
 // of all live tests until the end.
 func liveSource(t *testing.T) *Source {
 	t.Helper()
-	lock, err := os.OpenFile(filepath.Join(os.TempDir(), "seismo-live-test.lock"), os.O_CREATE|os.O_RDWR, 0o666)
+	lock, err := livelock.Wait(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { lock.Close() })
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
-		t.Fatal(err)
-	}
 	s, err := Open(Options{Gather: 20 * time.Millisecond})
 	if errors.Is(err, ErrPrivilege) || errors.Is(err, ErrUnsupported) {
 		t.Skipf("NOT RUN, needs a packet socket: %v", err)
@@ -165,6 +163,8 @@ func respond(q []byte) [][]byte {
 	switch label := string(q[13 : 13+min(int(q[12]), len(q)-13)]); label {
 	case "silent":
 		return nil
+	case "bare":
+		return [][]byte{append(wire{}.u16(int(binary.BigEndian.Uint16(q)), answerFlags, 0, 1, 0, 0).name("x").u16(typeA, 1).u32(9).u16(4), 192, 0, 2, 3)}
 	case "missing":
 		return [][]byte{answer(answerFlags | 3)}
 	case "forged":
@@ -175,7 +175,7 @@ func respond(q []byte) [][]byte {
 
 // TestMain runs as the client where the environment says so: it asks what its standard
 // input has, a line "network address name [times]" each, and writes a line when the
-// answer came or did not.
+// answer came or did not. The network udp+ is UDP with extension headers.
 func TestMain(m *testing.M) {
 	if os.Getenv("DNS_TEST_CLIENT") == "" {
 		os.Exit(m.Run())
@@ -192,7 +192,11 @@ func TestMain(m *testing.M) {
 }
 
 func askOnce(network, address, name string, id int) error {
-	c, err := net.Dial(network, address)
+	d := net.Dialer{}
+	if network == "udp+" {
+		network, d.Control = "udp", addExtensions
+	}
+	c, err := d.Dial(network, address)
 	if err != nil {
 		return err
 	}
@@ -211,6 +215,17 @@ func askOnce(network, address, name string, id int) error {
 		return err
 	}
 	return nil
+}
+
+// addExtensions has a socket of IPv6 send options for each hop and for the destination:
+// eight bytes each, which are padding.
+func addExtensions(_, _ string, c syscall.RawConn) (err error) {
+	options := string([]byte{0, 0, 1, 4, 0, 0, 0, 0})
+	e := c.Control(func(fd uintptr) {
+		err = errors.Join(unix.SetsockoptString(int(fd), unix.IPPROTO_IPV6, unix.IPV6_HOPOPTS, options),
+			unix.SetsockoptString(int(fd), unix.IPPROTO_IPV6, unix.IPV6_DSTOPTS, options))
+	})
+	return errors.Join(err, e)
 }
 
 // client starts a process that asks lines, waits until all are asked and returns its
@@ -251,7 +266,8 @@ func TestLiveQueries(t *testing.T) {
 	nameServer(t)
 	s := liveSource(t)
 	pid := client(t, "udp 127.0.0.1:53 one.live.test 1", "udp [::1]:53 two.live.test 1", "tcp 127.0.0.1:53 three.live.test 1",
-		"tcp [::1]:53 four.live.test 1", "udp 127.0.0.1:53 missing.live.test 1", "udp 127.0.0.1:53 forged.live.test 1", "udp 127.0.0.1:53 silent.live.test 1")
+		"tcp [::1]:53 four.live.test 1", "udp 127.0.0.1:53 missing.live.test 1", "udp 127.0.0.1:53 forged.live.test 1", "udp 127.0.0.1:53 silent.live.test 1",
+		"udp+ [::1]:53 options.live.test 1", "udp 127.0.0.1:53 bare.live.test 1")
 	if err := askOnce("udp", "127.0.0.1:53", "own.live.test", 9); err != nil {
 		t.Fatal(err)
 	}
@@ -266,7 +282,8 @@ func TestLiveQueries(t *testing.T) {
 	own.Attribution, own.PID = resolver, int32(os.Getpid())
 	want := []row{v4("one", "NOERROR", both, "udp", answered), v6("two", "udp"), v4("three", "NOERROR", both, "tcp", answered), v6("four", "tcp"),
 		v4("missing", "NXDOMAIN", "", "udp", answered), v4("forged", "NOERROR", "192.0.2.66;", "udp", answered),
-		v4("forged", "NOERROR", "192.0.2.1;", "udp", secondAnswer), v4("silent", "", "", "udp", unanswered), own}
+		v4("forged", "NOERROR", "192.0.2.1;", "udp", secondAnswer), v4("silent", "", "", "udp", unanswered), own,
+		v6("options", "udp"), v4("bare", "NOERROR", "192.0.2.3;", "udp", answered)}
 	got, lost := readRows(t, s, ".live.test", len(want), 15*time.Second)
 	for _, w := range want {
 		if i := slices.Index(got, w); i >= 0 {

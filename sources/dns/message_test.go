@@ -35,8 +35,9 @@ func TestParseQuestion(t *testing.T) {
 		{"a label that goes on behind the end", append(wire{}.u16(1, queryFlags, 1, 0, 0, 0), 9, 'a', 'b'), "", ErrShort},
 		{"half a pointer", append(wire{}.u16(1, queryFlags, 1, 0, 0, 0), 0xc0), "", ErrShort},
 		{"a question without class", head(7, queryFlags, 0, "a", 1, 1)[:17], "", ErrShort},
-		{"no question", wire{}.u16(1, answerFlags|1, 0, 0, 0, 0), "", ErrOther},
-		{"two questions", wire{}.u16(1, queryFlags, 2, 0, 0, 0).name("a").u16(1, 1).name("b").u16(1, 1), "", ErrOther},
+		{"a query without a question", wire{}.u16(1, queryFlags, 0, 0, 0, 0), "", ErrOther},
+		{"two questions", wire{}.u16(1, queryFlags, 2, 0, 0, 0).name("a").u16(1, 1).name("b").u16(1, 1), "a A false cut", nil},
+		{"more questions than there are bytes", wire{}.u16(1, queryFlags, 0xffff, 0, 0, 0).name("a").u16(1, 1), "a A false cut", nil},
 		{"a dynamic update", head(7, 5<<11, 0, "a", typeSOA, 1), "", ErrOther},
 		{"half a header", make([]byte, 11), "", ErrShort},
 		{"nothing", nil, "", ErrShort},
@@ -48,6 +49,9 @@ func TestParseQuestion(t *testing.T) {
 			got := ""
 			if err == nil {
 				got = fmt.Sprintf("%s %s %v", m.Name, appendType(nil, m.Class, m.Type), m.Answer)
+				if m.Cut {
+					got += " cut"
+				}
 			}
 			if got != tt.want || !errors.Is(err, tt.err) {
 				t.Errorf("Parse(%x) = %q, %v; want %q, %v", tt.in, got, err, tt.want, tt.err)
@@ -91,6 +95,39 @@ func TestParseAnswers(t *testing.T) {
 				t.Errorf("Parse(%x): response %q, cut %v, %v; want %q", msg, m.Response, m.Cut, err, tt.want)
 			}
 		})
+	}
+}
+
+// The records of an answer are found whatever number of questions stands before them; one
+// without a question has no name.
+func TestParseAnswersByQuestions(t *testing.T) {
+	record := func(w wire) wire { return append(w.name("x").u16(1, 1).u32(9).u16(4), 192, 0, 2, 1) }
+	questions := func(n int) wire {
+		w := wire{}.u16(1, answerFlags, n, 1, 0, 0)
+		for i := range n {
+			w = w.name(fmt.Sprintf("q%d", i)).u16(1, 1)
+		}
+		return w
+	}
+	tests := []struct {
+		name string
+		in   []byte
+		want string // name, response, whether it is cut
+	}{
+		{"none", record(questions(0)), " 192.0.2.1; false"},
+		{"none and no records", wire{}.u16(1, answerFlags|1, 0, 0, 0, 0), "  false"},
+		{"one", record(questions(1)), "q0 192.0.2.1; false"},
+		{"two", record(questions(2)), "q0 192.0.2.1; true"},
+		{"as many as are passed over", record(questions(maxQuestions)), "q0 192.0.2.1; true"},
+		{"one more", record(questions(maxQuestions + 1)), "q0  true"},
+		{"the second is damaged", append(wire{}.u16(1, answerFlags, 2, 1, 0, 0).name("q0").u16(1, 1), 0xff), "q0  true"},
+	}
+	var m Message
+	for _, tt := range tests {
+		err := m.Parse(tt.in)
+		if got := fmt.Sprintf("%s %s %v", m.Name, m.Response, m.Cut); err != nil || got != tt.want || !m.Answer {
+			t.Errorf("%s: Parse(%x) = %q, %v; want %q", tt.name, tt.in, got, err, tt.want)
+		}
 	}
 }
 
@@ -203,6 +240,8 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(head(1, queryFlags, 0, "www.test", 1, 1)))
 	f.Add([]byte(head(1, answerFlags, 1, "www.test", 1, 1).rr(typeTXT, 1, []byte("\x02ab"))))
 	f.Add([]byte(head(1, answerFlags, 1, "www.test", 65, 1).rr(typeHTTPS, 1, wire{}.u16(1).name("x").u16(1, 2).u16(0x0161))))
+	f.Add([]byte(append(wire{}.u16(1, answerFlags, 0, 1, 0, 0).name("x").u16(1, 1).u32(9).u16(4), 192, 0, 2, 1)))
+	f.Add([]byte(append(wire{}.u16(1, answerFlags, 2, 1, 0, 0).name("a").u16(1, 1).name("b").u16(1, 1).name("x").u16(1, 1).u32(9).u16(4), 192, 0, 2, 1)))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		var m, again Message
 		if err := m.Parse(in); err != nil {
@@ -211,7 +250,7 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		if len(m.Name) == 0 || len(m.Name) > MaxNameText || len(m.Response) > maxResponse {
+		if asks := in[4]|in[5] != 0; asks != (len(m.Name) > 0) || !asks && !m.Answer || len(m.Name) > MaxNameText || len(m.Response) > maxResponse {
 			t.Errorf("Parse(%x): name of %d bytes, response of %d", in, len(m.Name), len(m.Response))
 		}
 		if !m.Answer && len(m.Response) > 0 {

@@ -17,6 +17,17 @@ const (
 	port     = 53
 )
 
+// Numbers of the IPv6 headers that may stand before the transport's (RFC 8200).
+const (
+	extHopByHop    = 0
+	extRouting     = 43
+	extFragment    = 44
+	extDestination = 60
+	// maxExtensions bounds how many of them one packet may have. RFC 8200 has each once,
+	// that for destinations twice.
+	maxExtensions = 5
+)
+
 // packet is what the headers of one packet say.
 type packet struct {
 	src, dst netip.AddrPort
@@ -27,7 +38,7 @@ type packet struct {
 
 // readPacket reads b, a packet of type ether: it begins with an Internet header or with
 // one VLAN tag before it. It reports false for everything that holds no payload over UDP
-// or TCP: later fragments, IPv6 with extension headers, headers that contradict themselves.
+// or TCP: later fragments, headers that contradict themselves.
 func readPacket(ether uint16, b []byte) (p packet, ok bool) {
 	if ether == etherVLAN && len(b) >= 4 {
 		ether, b = binary.BigEndian.Uint16(b[2:]), b[4:]
@@ -45,7 +56,9 @@ func readPacket(ether uint16, b []byte) (p packet, ok bool) {
 	case ether == etherIPv6 && len(b) >= 40 && b[0]>>4 == 6:
 		head, total = 40, 40+int(binary.BigEndian.Uint16(b[4:]))
 		src, dst = netip.AddrFrom16([16]byte(b[8:])), netip.AddrFrom16([16]byte(b[24:]))
-		p.proto = b[6]
+		if p.proto, head, ok = passExtensions(b, head); !ok {
+			return p, false
+		}
 	default:
 		return p, false
 	}
@@ -54,6 +67,32 @@ func readPacket(ether uint16, b []byte) (p packet, ok bool) {
 	}
 	ok = p.transport(src, dst, b[head:total])
 	return p, ok
+}
+
+// passExtensions returns the number of the header of the IPv6 packet b that follows those
+// that it knows, and where it begins. ok is false for later fragments.
+func passExtensions(b []byte, at int) (next uint8, _ int, ok bool) {
+	next = b[6]
+	for range maxExtensions {
+		switch next {
+		case extHopByHop, extRouting, extDestination, extFragment:
+		default:
+			return next, at, true
+		}
+		if at+8 > len(b) {
+			return 0, 0, false
+		}
+		size := 8 + 8*int(b[at+1])
+		if next == extFragment { // its second byte has no meaning
+			size = 8
+			if binary.BigEndian.Uint16(b[at+2:])&0xfff8 != 0 {
+				return 0, 0, false
+			}
+		}
+		next = b[at]
+		at += size
+	}
+	return next, at, true // what is no transport then is not taken
 }
 
 func (p *packet) transport(src, dst netip.Addr, b []byte) bool {

@@ -18,6 +18,7 @@ type around struct{ ether, kind, hardware uint32 }
 func run(t *testing.T, code []instruction, p []byte, of around) uint32 {
 	t.Helper()
 	var a, x uint32
+	var memory [16]uint32
 	for pc, steps := 0, 0; ; pc, steps = pc+1, steps+1 {
 		if pc >= len(code) || steps > len(code) {
 			t.Fatalf("the program runs away at %d", pc)
@@ -56,8 +57,29 @@ func run(t *testing.T, code []instruction, p []byte, of around) uint32 {
 		case addX:
 			a += x
 			continue
+		case addK:
+			a += op.k
+			continue
+		case shiftLeft:
+			a <<= op.k
+			continue
 		case moveToX:
 			x = a
+			continue
+		case setA:
+			a = op.k
+			continue
+		case setX:
+			x = op.k
+			continue
+		case store:
+			memory[op.k] = a
+			continue
+		case recall:
+			a = memory[op.k]
+			continue
+		case jump:
+			pc += int(op.k)
 			continue
 		case give:
 			return op.k
@@ -80,11 +102,12 @@ func TestFilterAndPackets(t *testing.T) {
 	q := []byte(head(1, queryFlags, 0, "www.test", 1, 1))
 	v4, v6 := around{etherIPv4, outgoing, 1}, around{etherIPv6, 0, 1}
 	tagged := func(ether int, p []byte) []byte { return append(wire{}.u16(42, ether), p...) }
-	s6, d6 := netip.MustParseAddr("2001:db8::9"), netip.MustParseAddr("2001:db8::53")
 	fragment := func(offset int) []byte {
 		return ip4(netip.MustParseAddr("192.0.2.9"), netip.MustParseAddr("192.0.2.53"), protoUDP, offset, nil,
 			append(wire{}.u16(4711, 53, 8+len(q), 0), q...))
 	}
+	from6, to6 := netip.MustParseAddrPort(there6), netip.MustParseAddrPort(back6)
+	query := append(wire{}.u16(4711, 53, 8+len(q), 0), q...)
 	tests := []struct {
 		name string
 		p    []byte
@@ -102,14 +125,28 @@ func TestFilterAndPackets(t *testing.T) {
 		{"TCP without payload", tcp4(there, back, 1, nil), v4, ""},
 		{"another port", udp4("192.0.2.9:5353", "192.0.2.53:5353", nil, q), v4, ""},
 		{"another port of TCP", tcp4("192.0.2.9:1", "192.0.2.53:443", 1, q), v4, ""},
-		{"another transport", ip4(s6, d6, 132, 0, nil, wire{}.u16(4711, 53, 30, 0)), v4, ""},
+		{"another transport", ip4(netip.MustParseAddr(there[:9]), netip.MustParseAddr(back[:10]), 132, 0, nil, wire{}.u16(4711, 53, 30, 0)), v4, ""},
 		{"IPv6", udp6(there6, back6, q), v6, "[2001:db8::9]:4711 [2001:db8::53]:53 26"},
 		{"an answer over IPv6", udp6(back6, there6, q), v6, "[2001:db8::53]:53 [2001:db8::9]:4711 26"},
 		{"TCP over IPv6", tcp6(there6, back6, 1, prefixed(q)), v6, "[2001:db8::9]:4711 [2001:db8::53]:53 28"},
 		{"TCP answer over IPv6", tcp6(back6, there6, 1, prefixed(q)), v6, "[2001:db8::53]:53 [2001:db8::9]:4711 28"},
 		{"TCP over IPv6 without payload", tcp6(there6, back6, 1, nil), v6, ""},
 		{"another port over IPv6", udp6("[::1]:5355", "[::1]:5355", q), v6, ""},
-		{"an extension header", ip6(s6, d6, 0, append(wire{17, 0, 0, 0, 0, 0, 0, 0}.u16(4711, 53, 34, 0), q...)), v6, ""},
+		{"an extension header", extended(protoUDP, query, extHopByHop), v6, "[2001:db8::9]:4711 [2001:db8::53]:53 26"},
+		{"routing", extended(protoUDP, query, extRouting), v6, "[2001:db8::9]:4711 [2001:db8::53]:53 26"},
+		{"a first fragment of IPv6", extended(protoUDP, query, extFragment), v6, "[2001:db8::9]:4711 [2001:db8::53]:53 26"},
+		{"all extension headers", extended(protoUDP, query, 0, 60, 43, 44, 60), v6, "[2001:db8::9]:4711 [2001:db8::53]:53 26"},
+		{"one extension header too many", extended(protoUDP, query, 0, 60, 43, 44, 60, 60), v6, ""},
+		{"an extension header before another port", extended(protoUDP, wire{}.u16(4711, 5353, 9, 0, 1), extHopByHop), v6, ""},
+		{"a later fragment of IPv6", extended(protoUDP, query, laterFragment), v6, ""},
+		{"a later fragment behind options", extended(protoUDP, query, extHopByHop, laterFragment), v6, ""},
+		{"extension headers before TCP", extended(protoTCP, tcp(from6, to6, 1, prefixed(q)), 60, 0), v6, "[2001:db8::9]:4711 [2001:db8::53]:53 28"},
+		{"extension headers before TCP without payload", extended(protoTCP, tcp(from6, to6, 1, nil), 60, 0), v6, ""},
+		{"an extension header before another transport", extended(132, query, 60), v6, ""},
+		{"an authentication header", extended(protoUDP, query, 51), v6, ""},
+		{"an extension header that goes on behind the end", ip6(from6.Addr(), to6.Addr(), 60, append(wire{17, 255, 7: 0}, query...)), v6, ""},
+		{"half an extension header", ip6(from6.Addr(), to6.Addr(), 60, wire{17, 0, 1}), v6, ""},
+		{"a VLAN tag before an extension header", tagged(etherIPv6, extended(protoUDP, query, extDestination)), around{etherVLAN, 0, 1}, "[2001:db8::9]:4711 [2001:db8::53]:53 26"},
 		{"a VLAN tag", tagged(etherIPv4, udp4(there, back, nil, q)), around{etherVLAN, outgoing, 1}, "192.0.2.9:4711 192.0.2.53:53 26"},
 		{"a VLAN tag before options", tagged(etherIPv4, udp4(there, back, make([]byte, 8), q)), around{etherVLAN, 0, 1}, "192.0.2.9:4711 192.0.2.53:53 26"},
 		{"a VLAN tag before IPv6 and TCP", tagged(etherIPv6, tcp6(there6, back6, 1, prefixed(q))), around{etherVLAN, 0, 1}, "[2001:db8::9]:4711 [2001:db8::53]:53 28"},
@@ -203,16 +240,24 @@ func TestStreams(t *testing.T) {
 	}
 }
 
-// No packet makes the reader panic, and what it returns lies within the packet.
+// No packet makes the reader panic, what it returns lies within the packet, and the filter
+// lets it through if it is over port 53.
 func FuzzPacket(f *testing.F) {
 	q := []byte(head(1, queryFlags, 0, "www.test", 1, 1))
 	f.Add(uint16(etherIPv4), udp4("192.0.2.9:4711", "192.0.2.53:53", nil, q))
 	f.Add(uint16(etherIPv6), tcp6("[2001:db8::9]:4711", "[2001:db8::53]:53", 1, prefixed(q)))
 	f.Add(uint16(etherVLAN), append([]byte{0, 1, 8, 0}, udp4("192.0.2.9:4711", "192.0.2.53:53", nil, q)...))
+	f.Add(uint16(etherIPv6), extended(protoUDP, append(wire{}.u16(4711, 53, 8+len(q), 0), q...), extHopByHop, extFragment, extDestination))
+	f.Add(uint16(etherVLAN), append([]byte{0, 1, 0x86, 0xdd}, extended(protoUDP, append(wire{}.u16(4711, 53, 8+len(q), 0), q...), extRouting, laterFragment)...))
+	code := filter()
 	f.Fuzz(func(t *testing.T, ether uint16, in []byte) {
 		p, ok := readPacket(ether, in)
 		if !ok {
 			return
+		}
+		about := p.src.Port() == port || p.dst.Port() == port
+		if given := run(t, code, in, around{uint32(ether), outgoing, 1}) > 0; given != about {
+			t.Errorf("the filter gives %v of %#x, %x; readPacket reads %v to %v", given, ether, in, p.src, p.dst)
 		}
 		if len(p.payload) == 0 || len(p.payload) > len(in)-28 {
 			t.Errorf("readPacket(%#x, %x): payload of %d bytes", ether, in, len(p.payload))

@@ -40,12 +40,14 @@ func (e *exchange) fill(b *event.Batch, scratch []byte) []byte {
 	if e.cut {
 		v.Flags |= event.Truncated
 	}
-	if e.early {
+	if e.early || len(e.name) == 0 {
 		v.Flags |= event.Incomplete
 	}
-	v.SetText(event.DNSQuery, e.name)
-	scratch = appendType(scratch[:0], e.class, e.typ)
-	v.SetText(event.DNSType, scratch)
+	if len(e.name) > 0 {
+		v.SetText(event.DNSQuery, e.name)
+		scratch = appendType(scratch[:0], e.class, e.typ)
+		v.SetText(event.DNSType, scratch)
+	}
 	if e.what != unanswered {
 		v.SetString(event.DNSStatus, statusName(e.rcode))
 	}
