@@ -127,6 +127,19 @@ func (c *armedCache) drop(id event.ProcessKey) {
 	}
 }
 
+// dropEnded forgets the processes of events that say that they ended: what comes later is
+// little, and their memory is wanted.
+func (c *armedCache) dropEnded(events []*event.Event) {
+	for _, e := range events {
+		if e.Kind != event.KindProcess || e.Op != event.OpEnd || e.Process == nil {
+			continue
+		}
+		for q := e.Process; q != nil && q.PID == e.Process.PID; q = q.Previous {
+			c.drop(q.ID)
+		}
+	}
+}
+
 // clear forgets all processes.
 func (c *armedCache) clear() {
 	if c.used > 0 {

@@ -266,6 +266,29 @@ func textOf(p *Program) string {
 	return b.String()
 }
 
+// Nothing is kept of a process that ended, nor of the images before, after the batch with
+// its end; that of its parent stays.
+func TestArmedProcessesEnd(t *testing.T) {
+	var b setBuilder
+	b.add("1", event.AllKinds, and(ask("process.ancestry_path", ends, "/init"), ask("process.path", ends, "/evil")))
+	m := b.program(t).NewMatcher()
+	root := &event.Process{ID: 1, PID: 1, Path: "/sbin/init"}
+	for n := range int32(1000) {
+		fork := &event.Process{ID: event.ProcessKey(10 + 2*n), PID: 10 + n, Parent: root, Path: "/sbin/init", Forked: true}
+		p := &event.Process{ID: fork.ID + 1, PID: fork.PID, Parent: root, Previous: fork, Path: "/bin/evil"}
+		batch := event.NewBatch(2)
+		execEvent(p).addTo(batch)
+		testEvent{kind: event.KindProcess, op: event.OpEnd, process: p}.addTo(batch)
+		m.Match(batch)
+		if len(batch.Events()[0].Tags) != 1 {
+			t.Fatalf("process %d does not fire", n)
+		}
+	}
+	if c := &m.finder.cache; c.used != 1 || c.get(root) == nil {
+		t.Errorf("%d processes are kept, the parent %v; want the parent alone", c.used, c.get(root) != nil)
+	}
+}
+
 // A process whose events come between those of very many others is judged as before:
 // the cache of armed processes may have forgotten it.
 func TestArmedProcessesAreBounded(t *testing.T) {

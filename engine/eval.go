@@ -153,6 +153,7 @@ func (m *Matcher) Match(b *event.Batch) {
 	m.logs.view.forget()
 	m.forget(b)
 	m.settle(b.Ended)
+	m.finder.cache.dropEnded(b.Events())
 }
 
 // Through returns the greatest id of the events that m, or the matcher whose memory

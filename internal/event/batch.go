@@ -175,6 +175,7 @@ type SourceStats struct {
 	KernelLost                  uint64 // records: the kernel's counter, since this source was opened
 	SerialGaps                  uint64 // events: missing serials
 	Overruns                    uint64 // times: the socket's buffer ran over
+	LeftOut                     uint64 // events that the settings do not want: they are not assembled, and no loss
 }
 
 // Loss is something that was not seen or not kept. It becomes a row of the

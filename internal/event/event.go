@@ -166,6 +166,13 @@ func (e *Event) SetInt(f Field, v int64) {
 	e.text &^= 1 << s
 }
 
+// Unset takes the value of a field away again.
+func (e *Event) Unset(f Field) {
+	s := e.mustSlot(f)
+	e.set &^= 1 << s
+	e.text &^= 1 << s
+}
+
 // SetAddr sets an address field; an IPv4 address in IPv6 form is unmapped.
 func (e *Event) SetAddr(f Field, a netip.Addr) {
 	s := e.mustSlot(f)

@@ -240,3 +240,20 @@ func TestIDs(t *testing.T) {
 		})
 	})
 }
+
+// A value that was taken away is not there, and may be set again.
+func TestUnset(t *testing.T) {
+	e := event.NewBatch(1).Add(event.KindFile, event.OpDelete)
+	e.SetString(event.FilePathStatus, "partial")
+	e.SetInt(event.FileInode, 7)
+	e.Unset(event.FilePathStatus)
+	e.Unset(event.FileInode)
+	e.Unset(event.FilePath)
+	if e.Has(event.FilePathStatus) || e.Has(event.FileInode) || e.Has(event.FilePath) {
+		t.Error("a value that was taken away is still there")
+	}
+	e.SetInt(event.FileInode, 8)
+	if n, ok := e.Int(event.FileInode); n != 8 || !ok {
+		t.Errorf("Int after it was set again = %d, %v; want 8", n, ok)
+	}
+}

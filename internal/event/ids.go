@@ -24,7 +24,7 @@ type IDs struct {
 // idWindow is the number of milliseconds whose free ids are remembered. Records
 // come out of order by a few milliseconds, so this is ample for a live source;
 // an event older than the window costs a question to Taken.
-const idWindow = 1 << 14
+const idWindow = 1 << 13
 
 // Assign gives every event of b that has none its id.
 func (g *IDs) Assign(b *Batch) {

@@ -182,6 +182,8 @@ const (
 	NetworkEndsKnown
 	SyscallTargetPID
 
+	ProcessCommandLineLength
+
 	numFields
 )
 
@@ -216,6 +218,7 @@ var rows = []row{
 	{ProcessStartTime, "process.start_time", Time, ScopeProcess, 0, nil, "When this image of the process began."},
 	{ProcessEndTime, "process.end_time", Time, ScopeEvent, KindProcess, nil, "When the process ended (operation end)."},
 	{ProcessExitCode, "process.exit_code", Integer, ScopeEvent, KindProcess, nil, "Exit code, or 128 plus the signal that ended the process (operation end); absent where it is not known."},
+	{ProcessCommandLineLength, "process.command_line_length", Integer, ScopeEvent, KindProcess, nil, "Bytes that process.command_line had before the recorder cut it (operation create); absent where it is whole."},
 	{ProcessContainerID, "process.container_id", String, ScopeProcess, 0, nil, "Container of the process, from its cgroup; absent outside of one."},
 	{ProcessOriginalFileName, "process.original_file_name", String, ScopeProcess, 0, nil, "Name that the version resource of the program gives itself; only of Windows."},
 	{ProcessCompany, "process.company", String, ScopeProcess, 0, nil, "Company that the version resource of the program names."},

@@ -45,7 +45,7 @@ func (t *Table) Bootstrap(b *event.Batch) (int, error) {
 	}
 	n := 0
 	for _, f := range parentsFirst(all) {
-		if head := t.index.get(pidKey{"", f.pid}); head != nil && !head.ended {
+		if head := t.head(pidKey{"", f.pid}); head != nil && !head.ended {
 			continue
 		}
 		en := t.enterFacts(f, true)
@@ -194,7 +194,7 @@ func (t *Table) look(pid int32, when int64) *entry {
 	if err != nil || f.zombie() || f.start > when+slack {
 		return nil
 	}
-	if head := t.index.get(pidKey{"", pid}); head != nil && head.ticks == f.ticks && t.whole(head).image != nil {
+	if head := t.head(pidKey{"", pid}); head != nil && head.ticks == f.ticks && head.image != nil {
 		if head.ended {
 			t.revive(head) // only its main thread had ended
 		}

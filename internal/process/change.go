@@ -19,8 +19,8 @@ const bootError = int64(1500 * time.Millisecond)
 // image is its parent's until something refers to it.
 func (t *Table) fork(c *event.Change) {
 	key := pidKey{"", c.PID}
-	if en := t.index.get(key); en != nil && joins(en, c.Time) {
-		if t.whole(en).image == nil {
+	if en := t.head(key); en != nil && joins(en, c.Time) {
+		if en.image == nil {
 			t.linkFork(en, c)
 		} else {
 			// What is published stays as it is.
@@ -88,7 +88,7 @@ func (t *Table) exit(c *event.Change) {
 	key := pidKey{"", c.PID}
 	en, gone := t.at(key, c.Time, 0)
 	switch {
-	case en == nil && t.index.get(key) == nil, gone && !en.noCode:
+	case en == nil && t.head(key) == nil, gone && !en.noCode:
 		en = t.enter(key, 0)
 		en.blind = true
 		if en.older != nil {

@@ -16,7 +16,6 @@ import (
 type entry struct {
 	key    pidKey
 	image  *event.Process // the latest; nil: none was seen, and nothing referred to the fork's
-	relic  *relic         // in place of image: see whole
 	parent *entry         // counted in its kids
 	older  *entry         // the instance of the pid before this one
 
@@ -87,7 +86,7 @@ func (t *Table) touch(en *entry) {
 // unseen.
 func (t *Table) enter(key pidKey, start int64) *entry {
 	en := t.newEntry()
-	en.key, en.start, en.older = key, start, t.index.get(key)
+	en.key, en.start, en.older = key, start, t.head(key)
 	if en.older != nil && !en.older.ended {
 		t.end(en.older, max(start, en.older.start), 0, true)
 	}
@@ -99,7 +98,7 @@ func (t *Table) enter(key pidKey, start int64) *entry {
 // enterPast adds an instance of key that ended before a later one, which is in
 // the table, began.
 func (t *Table) enterPast(key pidKey, start int64) *entry {
-	newer := t.index.get(key)
+	newer := t.head(key)
 	for newer.older != nil && newer.older.start > start {
 		newer = newer.older
 	}
@@ -168,9 +167,6 @@ func (t *Table) revive(en *entry) {
 // cost is about what en occupies, in bytes.
 func cost(en *entry) int32 {
 	n := int(unsafe.Sizeof(entry{})) + 32 // 32: its share of the index
-	if r := en.relic; r != nil {
-		n += int(unsafe.Sizeof(relic{})) + len(r.text)
-	}
 	for p := en.image; p != nil && p.PID == en.key.pid; p = p.Previous {
 		n += int(unsafe.Sizeof(event.Process{}))
 		if p.Windows != nil {
@@ -246,12 +242,6 @@ func (t *Table) unindex(en *entry) {
 	for p := en.image; p != nil && p.PID == en.key.pid; p = p.Previous {
 		t.gone = append(t.gone, p.ID)
 	}
-	if r := en.relic; r != nil {
-		t.gone = append(t.gone, r.id)
-		if r.fork != 0 {
-			t.gone = append(t.gone, r.fork)
-		}
-	}
 	if head := t.index.get(en.key); head == en {
 		if en.older == nil {
 			t.index.remove(en.key)
@@ -268,3 +258,26 @@ func (t *Table) unindex(en *entry) {
 	}
 	en.older = nil
 }
+
+// newEntry returns an empty entry.
+func (t *Table) newEntry() *entry {
+	if n := len(t.spare); n > 0 {
+		en := t.spare[n-1]
+		t.spare = t.spare[:n-1]
+		return en
+	}
+	return new(entry)
+}
+
+// freeEntry keeps the memory of en, to which nothing refers any more, for the next
+// one.
+func (t *Table) freeEntry(en *entry) {
+	*en = entry{}
+	if len(t.spare) < maxSpare {
+		t.spare = append(t.spare, en)
+	}
+}
+
+// maxSpare bounds the entries that are kept for reuse: at full speed as
+// many begin as end in between.
+const maxSpare = 512

@@ -16,12 +16,16 @@ import (
 // to b.Ended. Only the table forgets them: an event or a descendant that points
 // to one keeps it. It is cheap and may be called for every batch.
 func (t *Table) Expire(now int64, b *event.Batch) {
+	for t.relics.n > 0 && now-t.relics.oldest().entry.end > int64(t.o.Expiry) {
+		t.dropRelic()
+	}
 	for _, l := range []*list{&t.packed, &t.ended} {
 		for en := l.first; en != nil && now-en.end > int64(t.o.Expiry); en = l.first {
 			t.retire(en)
 		}
 	}
 	t.index.shrink()
+	t.relics.shrink()
 	t.finish(b)
 }
 
@@ -41,8 +45,7 @@ func (t *Table) retire(en *entry) {
 // the oldest that ended, then of what runs what no event has named for longest.
 func (t *Table) bound(b *event.Batch) {
 	t.pack()
-	for t.bytes > t.o.EndedBytes && t.oldestEnded() != nil {
-		t.retire(t.oldestEnded())
+	for t.bytes+t.relics.bytes > t.o.EndedBytes && t.retireOldest() {
 	}
 	if t.cut > 0 {
 		b.Losses = append(b.Losses, event.Loss{
@@ -56,26 +59,29 @@ func (t *Table) bound(b *event.Batch) {
 	}
 	ended, running := uint64(0), uint64(0)
 	from, to := int64(0), int64(0)
+	note := func(start, end int64) {
+		if from == 0 || start < from {
+			from = start
+		}
+		to = max(to, start, end)
+	}
 	for t.Len() > t.o.MaxProcesses {
 		before := t.Len()
-		en := cmp.Or(t.oldestEnded(), t.living.first)
-		if en.in == &t.living && en.kids > 0 { // as good as named: its child was
+		if start, end, any := t.oldestEnded(); any {
+			note(start, end)
+			t.retireOldest()
+			ended += uint64(before - t.Len())
+			continue
+		}
+		en := t.living.first
+		if en.kids > 0 { // as good as named: its child was
 			t.touch(en)
 			continue
 		}
-		if from == 0 || en.start < from {
-			from = en.start
-		}
-		to = max(to, en.start, en.end)
-		switch en.in {
-		case &t.living:
-			t.remove(en)
-			running++
-			ended += uint64(before - t.Len() - 1) // ancestors that were kept for it
-		default:
-			t.retire(en)
-			ended += uint64(before - t.Len())
-		}
+		note(en.start, en.end)
+		t.remove(en)
+		running++
+		ended += uint64(before - t.Len() - 1) // ancestors that were kept for it
 	}
 	b.Losses = append(b.Losses, event.Loss{
 		From: from, To: to, Reason: event.LossProcesses, Kind: event.KindProcess,
@@ -84,5 +90,33 @@ func (t *Table) bound(b *event.Batch) {
 	})
 }
 
-// oldestEnded returns the entry that is to expire first, nil if there is none.
-func (t *Table) oldestEnded() *entry { return cmp.Or(t.packed.first, t.ended.first) }
+// oldestEnded returns the start and the end of the process that is to expire first.
+func (t *Table) oldestEnded() (start, end int64, any bool) {
+	if t.relics.n > 0 {
+		r := t.relics.oldest()
+		if first := t.packed.first; first == nil || r.entry.end <= first.end {
+			return r.entry.start, r.entry.end, true
+		}
+	}
+	if en := cmp.Or(t.packed.first, t.ended.first); en != nil {
+		return en.start, en.end, true
+	}
+	return 0, 0, false
+}
+
+// retireOldest drops the process that is to expire first, or reports that none has
+// ended. Nothing is waiting in t.ending.
+func (t *Table) retireOldest() bool {
+	first := t.packed.first
+	switch {
+	case t.relics.n > 0 && (first == nil || t.relics.oldest().entry.end <= first.end):
+		t.dropRelic()
+	case first != nil:
+		t.retire(first)
+	case t.ended.first != nil:
+		t.retire(t.ended.first)
+	default:
+		return false
+	}
+	return true
+}

@@ -140,7 +140,7 @@ func (t *Table) noteReferred(en *entry) {
 			t.ending = append(t.ending, en)
 		}
 		p := en.parent
-		if p == nil || t.whole(p).image == nil || en.image.Parent == nil || p.image.ID != en.image.Parent.ID {
+		if p == nil || p.image == nil || en.image.Parent == nil || p.image.ID != en.image.Parent.ID {
 			return
 		}
 		en = p

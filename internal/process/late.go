@@ -21,21 +21,26 @@ func (t *Table) learn(e *event.Event) {
 	if !e.Late(event.ProcessContainerID) || e.Process.Host != "" {
 		return
 	}
-	for en := t.index.get(pidKey{"", e.PID}); en != nil; en = en.older {
-		image := t.whole(en).image
+	for en := t.head(pidKey{"", e.PID}); en != nil; en = en.older {
+		image := en.image
 		for image != nil && image.PID == e.PID && image.ID != e.Process.ID {
 			image = image.Previous // it may run another program by now
 		}
 		if image == nil || image.ID != e.Process.ID {
 			continue
 		}
-		if t.contained == nil {
-			t.contained = map[*entry]string{}
-		}
-		if len(t.contained) < maxContained {
-			t.contained[en] = t.text(e, event.ProcessContainerID)
-		}
+		t.contain(en, t.text(e, event.ProcessContainerID))
 		return
+	}
+}
+
+// contain notes the container of en, as far as there is room.
+func (t *Table) contain(en *entry, container string) {
+	if t.contained == nil {
+		t.contained = map[*entry]string{}
+	}
+	if len(t.contained) < maxContained {
+		t.contained[en] = container
 	}
 }
 

@@ -26,7 +26,7 @@ const serialWindow = 4096
 // its serial and yet older than all instances was stamped by a clock that has
 // been set back: it belongs to the one that runs.
 func (t *Table) at(key pidKey, when int64, serial uint64) (en *entry, gone bool) {
-	head := t.index.get(key)
+	head := t.head(key)
 	for en := head; en != nil; en = en.older {
 		if when < en.start-slack {
 			continue
@@ -34,11 +34,11 @@ func (t *Table) at(key pidKey, when int64, serial uint64) (en *entry, gone bool)
 		if when < en.start { // by the slack; a pid may even be used thrice within it
 			for o := en.older; o != nil && when <= o.end; o = o.older {
 				if when >= o.start {
-					return t.whole(o), false
+					return o, false
 				}
 			}
 		}
-		return t.whole(en), en.ended && when > en.end+slack
+		return en, en.ended && when > en.end+slack
 	}
 	if head != nil && !head.ended && (serial == 0 || serial+serialWindow > t.serial) {
 		return head, false
@@ -50,7 +50,7 @@ func (t *Table) at(key pidKey, when int64, serial uint64) (en *entry, gone bool)
 // where none is known.
 func (t *Table) instance(e *event.Event) *entry {
 	key := pidKey{e.Host, e.PID}
-	head := t.index.get(key)
+	head := t.head(key)
 	en, gone := t.at(key, e.Time, e.Serial)
 	switch {
 	case head == nil,

@@ -56,8 +56,9 @@ type Options struct {
 	Expiry time.Duration
 	// EndedBytes bounds, in bytes, what is kept of ended processes from which
 	// nothing that runs descends: under a storm of short processes they expire
-	// sooner, the oldest first. 0 means 3 MiB, about 8,500 usual commands:
-	// the ends of 4 s at 2,000 a second.
+	// sooner, the oldest first. 0 means 2.5 MiB, over 20,000 usual commands: the
+	// ends of 10 s at 2,000 a second. An event that comes later than that, of a
+	// process of which nothing runs any more, gets one that is inferred from it.
 	EndedBytes int
 	// MaxProcesses bounds the processes kept in all. Beyond it the oldest ended
 	// go first, then running ones that no event has named for longest; each is
@@ -72,7 +73,7 @@ type Options struct {
 
 const (
 	defaultExpiry     = 180 * time.Second
-	defaultEndedBytes = 3 << 20
+	defaultEndedBytes = 5 << 19
 	defaultProcesses  = 1_000_000
 )
 
@@ -88,16 +89,17 @@ type Table struct {
 	proc   *procFS // nil unless live
 	index  index
 	living list
-	ended  list // whole; oldest end first
-	packed list // ended before those; most are relics
-	held   list // expired, but ancestors of what is kept
-	bytes  int  // cost of the entries in ended and packed
-	fresh  int  // of that, of those in ended
+	ended  list   // whole; oldest end first
+	packed list   // ended before those, and can not be relics
+	held   list   // expired, but ancestors of what is kept
+	relics relics // the others that ended before those in ended
+	relic  relic  // that is being made
+	bytes  int    // cost of the entries in ended and packed
+	fresh  int    // of that, of those in ended
 
 	settings [settingSlots]*setting
 	commands commands
 	spare    []*entry // to be used again
-	relics   []*relic
 
 	contained map[*entry]string // containers that were heard of late
 
@@ -133,7 +135,7 @@ func NewTable(o Options) *Table {
 }
 
 // Len returns the number of processes kept, running and ended.
-func (t *Table) Len() int { return t.living.n + t.ended.n + t.packed.n + t.held.n }
+func (t *Table) Len() int { return t.living.n + t.ended.n + t.packed.n + t.held.n + t.relics.n }
 
 // Running returns the number of processes that have not ended.
 func (t *Table) Running() int { return t.living.n }
@@ -193,14 +195,18 @@ func (t *Table) finish(b *event.Batch) {
 		t.announce(b, en)
 	}
 	clear(t.ending)
-	t.ending = t.ending[:0]
+	if t.ending = t.ending[:0]; cap(t.ending) > maxScratch/8 {
+		t.ending = nil
+	}
 	if t.orphans.Count > 0 {
 		b.Losses = append(b.Losses, t.orphans)
 		t.orphans = event.Loss{}
 	}
 	t.bound(b)
 	b.Ended = append(b.Ended, t.gone...)
-	t.gone = t.gone[:0]
+	if t.gone = t.gone[:0]; cap(t.gone) > maxScratch/8 {
+		t.gone = nil
+	}
 }
 
 // noteOrphan notes that of the process of e nothing is known: its fork and its exec
