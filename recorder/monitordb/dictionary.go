@@ -17,13 +17,13 @@ import (
 )
 
 // Sizes of the dictionaries in memory, entries of one generation. Together they
-// hold about 6 MB when full of values of usual length.
+// hold about 5 MB when full of values of usual length.
 const (
 	strCache      = 8192
 	pathCache     = 8192
 	commandCache  = 2048
 	identityCache = 256
-	procCache     = 16384
+	procCache     = 8192
 	perProcCache  = 4096
 )
 

@@ -100,6 +100,9 @@ func keepsOwn(e *event.Event) bool {
 var docFields = func() (all [len(tables)][]event.Info) {
 	for k := range all {
 		all[k] = slices.DeleteFunc(event.Fields(), func(f event.Info) bool {
+			if f.Field == event.ProcessCommandLineLength {
+				return k != int(event.KindProcess)
+			}
 			return f.Scope != event.ScopeEvent || f.Kinds != event.SetOf(event.Kind(k)) || tables[k] == nil ||
 				slices.ContainsFunc(tables[k], func(c column) bool { return c.field == f.Field }) ||
 				strings.HasSuffix(f.Name, ".operation") || f.Field == event.FileResultPath

@@ -132,7 +132,7 @@ func TestStats(t *testing.T) {
 	setDefinitions(t, db, definitions(2))
 	write(t, db, everyKind(db.IDs()))
 	for i := range 3 {
-		s := Stats{Time: base + int64(i), Input: "audit", Source: event.SourceStats{Received: 1 << 40, Parsed: 1<<40 - 5, Malformed: 5, KernelLost: 1, SerialGaps: 2, Overruns: 3},
+		s := Stats{Time: base + int64(i), Input: "audit", Source: event.SourceStats{Received: 1 << 40, Parsed: 1<<40 - 5, Malformed: 5, KernelLost: 1, SerialGaps: 2, Overruns: 3, LeftOut: 4},
 			Assembled: 100, Stored: 90, Filtered: 5, Dropped: 3, InFlight: 2, RSS: 1 << 25, CPU: 17, Queue: 4, Detail: "x"}
 		if err := db.WriteStats(ctx, s); err != nil {
 			t.Fatal(err)
@@ -149,7 +149,7 @@ func TestStats(t *testing.T) {
 	}
 	st := s.Stats
 	if st.Time != base+2 || st.Source.Received != st.Source.Parsed+st.Source.Malformed || st.Source.Received != 1<<40 ||
-		st.Assembled != st.Stored+st.Filtered+st.Dropped+st.InFlight || st.Assembled != 100 || st.Queue != 4 || st.CPU != 17 {
+		st.Assembled != st.Stored+st.Filtered+st.Dropped+st.InFlight || st.Assembled != 100 || st.Queue != 4 || st.CPU != 17 || st.Source.LeftOut != 4 {
 		t.Errorf("Status: last statistics %+v", st)
 	}
 	if len(s.Kinds) != len(event.Kinds()) || s.Signals != 2 || s.Processes != 3 || s.Losses != 2 || s.LatestLoss != event.LossOversize {

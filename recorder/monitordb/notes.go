@@ -120,10 +120,10 @@ func (db *DB) NoteLoss(ctx context.Context, l event.Loss) error {
 func (db *DB) WriteStats(ctx context.Context, s Stats) error {
 	return db.note(ctx, "store statistics in", func() error {
 		id, err := db.conn.number(`INSERT INTO stats (time, source, received, parsed, malformed, kernel_lost, serial_gaps,
-			overruns, incomplete, assembled, stored, filtered, dropped, in_flight, tags, rss, cpu, queue, detail)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+			overruns, incomplete, left_out, assembled, stored, filtered, dropped, in_flight, tags, rss, cpu, queue, detail)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
 			s.Time, textValue(s.Input), int64(s.Source.Received), int64(s.Source.Parsed), int64(s.Source.Malformed),
-			int64(s.Source.KernelLost), int64(s.Source.SerialGaps), int64(s.Source.Overruns), int64(s.Source.Incomplete),
+			int64(s.Source.KernelLost), int64(s.Source.SerialGaps), int64(s.Source.Overruns), int64(s.Source.Incomplete), int64(s.Source.LeftOut),
 			int64(s.Assembled), int64(s.Stored), int64(s.Filtered), int64(s.Dropped), int64(s.InFlight), int64(s.Tags),
 			int64(s.RSS), int64(s.CPU), int64(s.Queue), textValue(s.Detail))
 		if err != nil {

@@ -36,7 +36,7 @@ func TestNewDatabase(t *testing.T) {
 		"page_size": "4096", "journal_mode": "wal"} {
 		wantRows(t, path, "PRAGMA "+pragma, want)
 	}
-	for pragma, want := range map[string]int64{"synchronous": 2, "cache_size": -4096} {
+	for pragma, want := range map[string]int64{"synchronous": 2, "cache_size": 700} {
 		if got, err := db.conn.number("PRAGMA " + pragma); err != nil || got != want {
 			t.Errorf("PRAGMA %s of the writer is %d, %v; want %d", pragma, got, err, want)
 		}

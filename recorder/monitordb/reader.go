@@ -216,6 +216,10 @@ func (s *Status) read(ctx context.Context, tx *sql.Tx) error {
 		&st.Time, &st.Input, &st.Source.Received, &st.Source.Parsed, &st.Source.Malformed, &st.Source.KernelLost,
 		&st.Source.SerialGaps, &st.Source.Overruns, &st.Source.Incomplete, &st.Assembled, &st.Stored, &st.Filtered,
 		&st.Dropped, &st.InFlight, &st.Tags, &st.RSS, &st.CPU, &st.Queue, &st.Detail)
+	var version int
+	if row("PRAGMA user_version", &version); version >= collectionVersion {
+		row("SELECT ifnull(left_out, 0) FROM stats ORDER BY id DESC LIMIT 1", &st.Source.LeftOut)
+	}
 	row("SELECT ifnull(max(id), 0) FROM proc", &s.Processes)
 	row("SELECT count(*) FROM signal_definition WHERE active", &s.Signals)
 	row("SELECT ifnull(sum(matches), 0), ifnull(sum(stored), 0) FROM signal_count", &s.Matches, &s.StoredMatches)

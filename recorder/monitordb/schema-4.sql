@@ -31,6 +31,9 @@ ALTER TABLE syscall ADD COLUMN target_pid INTEGER;
 -- What most command lines begin with is known: it is not stored again.
 ALTER TABLE command ADD COLUMN head INTEGER; -- 1: the path of the program comes before line, 2: its name
 
+-- Events that the settings leave out.
+ALTER TABLE stats ADD COLUMN left_out INTEGER;
+
 -- How far a live recording is in the kernel's numbering of events: one row, written with
 -- the events. What comes after it was missed if the recorder was killed.
 CREATE TABLE position (
@@ -39,4 +42,12 @@ CREATE TABLE position (
   serial INTEGER NOT NULL, -- the greatest that was stored
   open INTEGER NOT NULL,   -- how many below it were not
   time INTEGER NOT NULL    -- of the newest event, Unix time in nanoseconds
+);
+
+-- Which processes ran some time ago, and the greatest row of proc then: one row. What runs
+-- is among those and the rows after it.
+CREATE TABLE survey (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  top INTEGER NOT NULL,   -- proc
+  running TEXT NOT NULL   -- JSON array of rows of proc
 );

@@ -91,6 +91,7 @@ CREATE VIEW process_events AS SELECT
   end_time_raw,
   exit_code,
   process_command_line,
+  (SELECT json_extract(x.doc, '$.fields."process.command_line_length"') FROM extra x WHERE x.id = processes.id) AS process_command_line_length,
   process_args,
   process_cwd,
   hash,
