@@ -160,6 +160,7 @@ func add(a, b event.SourceStats) event.SourceStats {
 	a.KernelLost += b.KernelLost
 	a.SerialGaps += b.SerialGaps
 	a.Overruns += b.Overruns
+	a.LeftOut += b.LeftOut
 	return a
 }
 

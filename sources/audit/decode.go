@@ -75,6 +75,9 @@ type Decoder struct {
 	order   renameOrder
 	dropped uint64 // events that SecuritySilent dropped
 
+	how  uint8      // how the path of the item at hand was found
+	late *latePaths // what is noted for the end of the batch; nil: nothing
+
 	name, dir, path, path2, value []byte // scratch
 }
 
@@ -89,7 +92,7 @@ func (d *Decoder) SetDemand(demand event.Demand) { d.opts.Demand = demand }
 const maxItems = 64
 
 // Dropped returns how many events were left out for [DecodeOptions.SecuritySilent].
-// They count as filtered, not as lost.
+// They are no loss.
 func (d *Decoder) Dropped() uint64 { return d.dropped }
 
 // Decode appends the event that g is to b and reports whether it did: a socket

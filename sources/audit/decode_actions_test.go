@@ -141,6 +141,10 @@ func TestSecuritySilent(t *testing.T) {
 			if !slices.Equal(got, tt.want) {
 				t.Errorf("rows %q, want %q", got, tt.want)
 			}
+			_, stats, losses := readAll(t, strings.NewReader(text), audit.StreamOptions{Decode: audit.DecodeOptions{SecuritySilent: tt.silent, Demand: tt.demand}})
+			if int(stats.LeftOut) != 4-len(tt.want) || int(stats.Assembled) != len(tt.want) || len(losses) != 0 {
+				t.Errorf("stats %+v, losses %+v; want what is left out counted, and no loss", stats, losses)
+			}
 		})
 	}
 }

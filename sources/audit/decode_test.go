@@ -319,6 +319,13 @@ func TestArgumentBounds(t *testing.T) {
 		} else if !over && got != joined {
 			rt.Errorf("%d arguments, %d bytes: command line of %d bytes", n, len(joined), len(got))
 		}
+		length := ""
+		if v.flags&event.Truncated != 0 {
+			length = fmt.Sprint(len(joined))
+		}
+		if v.fields["process.command_line_length"] != length {
+			rt.Errorf("%d arguments, %d bytes: length %q, want %q", n, len(joined), v.fields["process.command_line_length"], length)
+		}
 		if strings.Join(v.args, " ") != got || len(v.args) > 4097 || len(got) > 32<<10+2 {
 			rt.Errorf("%d arguments kept, command line of %d bytes", len(v.args), len(got))
 		}

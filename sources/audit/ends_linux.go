@@ -7,11 +7,11 @@ package audit
 
 import (
 	"net/netip"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -37,7 +37,7 @@ type socketEnds struct{ local, remote netip.AddrPort }
 // late or too often stays as the record has it.
 type endsFinder struct {
 	pending []pendingEnds
-	ask     chan []SocketQuestion
+	ask     chan []socketQuestion
 	answers chan []socketEnds
 	busy    bool // an answer is still due
 	stopped chan struct{}
@@ -51,6 +51,12 @@ type pendingEnds struct {
 	q SocketQuestion
 }
 
+// socketQuestion is a question with the inode of the socket that it is about.
+type socketQuestion struct {
+	SocketQuestion
+	inode uint32
+}
+
 // newEndsFinder returns a finder, nil where the kernel does not answer.
 func newEndsFinder() *endsFinder { return newEndsFinderOf(endsWait, endsShare) }
 
@@ -59,7 +65,7 @@ func newEndsFinderOf(wait, share time.Duration) *endsFinder {
 	if err != nil {
 		return nil
 	}
-	f := &endsFinder{wait: wait, share: share, ask: make(chan []SocketQuestion, 1), answers: make(chan []socketEnds, 1), stopped: make(chan struct{})}
+	f := &endsFinder{wait: wait, share: share, ask: make(chan []socketQuestion, 1), answers: make(chan []socketEnds, 1), stopped: make(chan struct{})}
 	go f.run(diag)
 	return f
 }
@@ -100,11 +106,7 @@ func (f *endsFinder) settle() {
 		default:
 		}
 	}
-	if len(f.pending) > 0 && !f.busy && f.ask != nil {
-		questions := make([]SocketQuestion, len(f.pending))
-		for i := range f.pending {
-			questions[i] = f.pending[i].q
-		}
+	if questions := f.questions(); len(questions) > 0 {
 		f.ask <- questions
 		timer := time.NewTimer(f.wait)
 		select {
@@ -119,6 +121,24 @@ func (f *endsFinder) settle() {
 	}
 	clear(f.pending)
 	f.pending = f.pending[:0]
+}
+
+// questions returns those that can be asked now, and leaves what they are of pending:
+// many a descriptor is closed by now.
+func (f *endsFinder) questions() (open []socketQuestion) {
+	if f.busy || f.ask == nil {
+		return nil
+	}
+	kept := f.pending[:0]
+	for _, p := range f.pending {
+		if inode := socketInode(p.q.PID, p.q.FD); inode != 0 {
+			kept = append(kept, p)
+			open = append(open, socketQuestion{p.q, inode})
+		}
+	}
+	clear(f.pending[len(kept):])
+	f.pending = kept
+	return open
 }
 
 // take sets what an answer says of an event, unless its place in the batch was
@@ -165,9 +185,8 @@ func (f *endsFinder) run(diag *sockDiag) {
 
 // waiting is a question on its way: for the socket with an inode.
 type waiting struct {
-	q     *SocketQuestion
-	inode uint32
-	a     *socketEnds
+	q *socketQuestion
+	a *socketEnds
 }
 
 // may reports whether the socket can be one of a protocol and family.
@@ -180,15 +199,13 @@ func (w *waiting) may(protocol string, family uint8) bool {
 // answerEnds answers questions. A socket is told by its inode, which /proc says
 // of the descriptor, and must have the remote end that the record has: a
 // descriptor can be another socket by now.
-func answerEnds(diag *sockDiag, questions []SocketQuestion, answers []socketEnds, end time.Time) {
+func answerEnds(diag *sockDiag, questions []socketQuestion, answers []socketEnds, end time.Time) {
 	var open, listening []waiting
 	for i := range questions {
-		w := waiting{&questions[i], socketInode(questions[i].PID, questions[i].FD), &answers[i]}
-		switch {
-		case w.inode == 0:
-		case w.q.Op == event.OpListen:
+		w := waiting{&questions[i], &answers[i]}
+		if w.q.Op == event.OpListen {
 			listening = append(listening, w)
-		default:
+		} else {
 			open = append(open, w)
 		}
 	}
@@ -225,7 +242,7 @@ func answerOf(diag *sockDiag, protocol string, states uint32, ws []waiting, end 
 		q.remotePorts = slices.Compact(q.remotePorts)
 		_ = diag.each(q, end, func(s sockdiag.Socket) { // what was found before an error is answered
 			for _, w := range of {
-				if w.inode == s.Inode && !w.a.local.IsValid() && sameRemote(w.q.Remote, s.Remote) {
+				if w.q.inode == s.Inode && !w.a.local.IsValid() && sameRemote(w.q.Remote, s.Remote) {
 					*w.a = socketEnds{s.Local, s.Remote}
 				}
 			}
@@ -245,17 +262,25 @@ func sameRemote(said, is netip.AddrPort) bool {
 // socketInode returns the inode of the socket that a descriptor is, 0 if it is
 // none or gone.
 func socketInode(pid, fd int32) uint32 {
-	link, err := os.Readlink(descriptorLink(pid, fd))
+	path, err := unix.BytePtrFromString(descriptorLink(pid, fd))
 	if err != nil {
 		return 0
 	}
-	text, ok := strings.CutPrefix(link, "socket:[")
+	var link [64]byte
+	// It does not wait, so the runtime need not know of it (pollset_linux.go). The
+	// folder does not matter: the path is absolute.
+	n, _, errno := unix.RawSyscall6(unix.SYS_READLINKAT, 0, uintptr(unsafe.Pointer(path)),
+		uintptr(unsafe.Pointer(&link[0])), uintptr(len(link)), 0, 0)
+	if errno != 0 {
+		return 0
+	}
+	text, ok := strings.CutPrefix(string(link[:n]), "socket:[")
 	if !ok {
 		return 0
 	}
-	n, err := strconv.ParseUint(strings.TrimSuffix(text, "]"), 10, 32)
+	inode, err := strconv.ParseUint(strings.TrimSuffix(text, "]"), 10, 32)
 	if err != nil {
 		return 0
 	}
-	return uint32(n)
+	return uint32(inode)
 }

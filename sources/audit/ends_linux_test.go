@@ -155,9 +155,10 @@ func BenchmarkEnds(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer raw.Close()
-	q := []SocketQuestion{{PID: int32(os.Getpid()), FD: int32(raw.Fd()), Op: event.OpConnect, Protocol: "tcp", Remote: portOf(l.Addr())}}
+	q := []socketQuestion{{SocketQuestion: SocketQuestion{PID: int32(os.Getpid()), FD: int32(raw.Fd()), Op: event.OpConnect, Protocol: "tcp", Remote: portOf(l.Addr())}}}
 	answers := make([]socketEnds, 1)
 	for b.Loop() {
+		q[0].inode = socketInode(q[0].PID, q[0].FD)
 		answers[0] = socketEnds{}
 		answerEnds(diag, q, answers, time.Now().Add(time.Second))
 		if !answers[0].local.IsValid() {

@@ -36,6 +36,7 @@ type arguments struct {
 	want  int64 // length that aN_len told for argument wantN; -1 if none
 	wantN int64
 	bad   bool // one is missing, in whole or in part
+	whole int  // bytes of all, joined by blanks, if they were cut; else 0
 }
 
 // argument is one argument: bytes[from:to].
@@ -53,7 +54,7 @@ func (a *arguments) reset() {
 		a.list = nil
 	}
 	a.bytes, a.list = a.bytes[:0], a.list[:0]
-	a.argc, a.next, a.want, a.wantN, a.bad = -1, 0, -1, -1, false
+	a.argc, a.next, a.want, a.wantN, a.bad, a.whole = -1, 0, -1, -1, false, 0
 }
 
 // read takes one EXECVE record, the record'th of its group.
@@ -213,6 +214,9 @@ func deviceNumber(v []byte) (uint64, bool) {
 
 func (d *Decoder) setArgs(e *event.Event) {
 	a := &d.args
+	if a.whole > 0 {
+		e.SetInt(event.ProcessCommandLineLength, int64(a.whole))
+	}
 	for _, arg := range a.list {
 		e.AppendElement(event.ProcessArgs, a.bytes[arg.from:arg.to])
 	}
@@ -237,6 +241,7 @@ func (a *arguments) cut() bool {
 	if len(a.list) <= maxArgs && total <= maxArgBytes {
 		return false
 	}
+	a.whole = total
 	head, room := 0, maxArgBytes-maxArgTail
 	var headCut argument
 	split := false

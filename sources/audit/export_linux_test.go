@@ -10,3 +10,11 @@ func (k *Kernel) EndLeave() {
 	k.handover.free, k.handover.freeSince = k.began, k.began.Add(-restartTime)
 	k.status.due = true
 }
+
+// MarkedMounts returns how many mounts below watched folders have marks. The caller
+// waits for no Read.
+func (k *Kernel) MarkedMounts() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.mountTable.marked)
+}

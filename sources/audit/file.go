@@ -270,14 +270,17 @@ func (d *Decoder) setFile(e *event.Event, it *item, c call, s side) {
 	}
 	path, whole, ok := d.resolve(d.path[:0], it, c, s)
 	d.path = path
+	unnamed := false
 	if c.act == actOpen && e.Op == event.OpCreate && it.typ != nameCreate && it.has&itemInode != 0 {
 		// Files without a name are called so by the kernel (fs/dcache.c, d_mark_tmpfile).
 		d.value = strconv.AppendUint(append(d.value[:0], '#'), it.inode, 10)
 		d.path, d.path2 = AppendPath(d.path2[:0], path, d.value), path
+		unnamed = true
 	} else if whole && ok {
 		d.sawDirs(it, s, path, e.Op == event.OpDelete || e.Op == event.OpRename)
 	}
 	d.setPath(e, whole, ok)
+	d.noteItem(e, it, s, false, whole, unnamed)
 	if it.has&itemInode != 0 {
 		e.SetInt(event.FileInode, int64(it.inode))
 	}
@@ -321,6 +324,25 @@ func (d *Decoder) setTarget(e *event.Event, it *item, c call, s side) {
 	if !whole {
 		e.SetString(event.FilePathStatus, "partial")
 	}
+	d.noteItem(e, it, s, true, whole, false)
+}
+
+// noteItem notes for the end of the batch how the path of it was found, and what it
+// tells of a directory. unnamed says that the item has the name of another file.
+func (d *Decoder) noteItem(e *event.Event, it *item, s side, target, whole, unnamed bool) {
+	if d.late == nil {
+		return
+	}
+	how := d.how
+	if !whole && (how != pathMissing || unnamed) {
+		how = pathLost
+	}
+	d.late.notePath(e, d.serial, target, how, d.name, s.parent)
+	if s.parent == nil || it.typ != nameCreate && it.typ != nameDelete {
+		return
+	}
+	made := it.typ == nameCreate
+	d.late.noteDir(d.serial, it, s.parent, d.name, made, made && e.Op == event.OpCreate)
 }
 
 // setSymlink sets the paths of a new symbolic link. What it points to is a text
@@ -342,6 +364,7 @@ func (d *Decoder) setSymlink(e *event.Event, c call) {
 			d.path = AppendPath(d.path[:0], dirName(d.path2), d.name)
 		} else {
 			d.path, whole = append(d.path[:0], d.name...), false
+			d.late.notePath(e, d.serial, false, pathLost, nil, nil)
 		}
 		d.setPath(e, whole, true)
 		return

@@ -6,6 +6,7 @@
 package audit
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -26,24 +27,34 @@ const (
 )
 
 // gatherer chooses how long records gather before they are read: a wake-up costs
-// about as much as 20 records, so the fewer the records, the longer the wait, as far
-// as nobody waits for what they tell.
+// about as much as 20 records, so there are few of them, as far as nobody waits for
+// what the records tell.
 type gatherer struct {
 	fixed time.Duration // if not 0, nothing is chosen
 	rate  float64       // records a second, of the last second or so
 	at    time.Time     // of the last read
+	flows bool          // the last read found something
+	halt  bool          // and it ended in the middle of an event
+
+	prompt   float64   // short waits that may be had now
+	promptAt time.Time // when they were counted
 }
 
-// The waits by rate. 100 ms are kept for hosts where little happens: the promise is
-// that a match is stored within the batch delay and 50 ms, the batch delay counts
-// from when the event is read, and at such rates few events are in a batch.
+// The waits. A match of high severity is to be stored within 50 ms where that costs
+// little; the delay of others is counted from their time on. What comes after a time of quiet is read
+// almost at once, but only a few times a second: from then on it costs as much as it
+// tells.
 const (
+	gatherPrompt = 8 * time.Millisecond // what one cause brings mostly comes within it
+	gatherRest   = 2 * time.Millisecond // what is missing of an event follows at once
 	gatherBusy   = 10 * time.Millisecond
-	gatherMiddle = 40 * time.Millisecond
-	gatherSparse = 100 * time.Millisecond
+	gatherUsual  = 50 * time.Millisecond
+	gatherSparse = 35 * time.Millisecond
 
-	busyRate   = 40_000 // records a second: in 10 ms they fill half a megabyte
-	sparseRate = 200
+	busyRate    = 40_000 // records a second: in 10 ms they fill half a megabyte
+	sparseRate  = 300    // up to here 28 reads a second are less than 1 % of a processor
+	promptRate  = 4      // short waits a second on average
+	promptBurst = 8
 )
 
 // noted takes in how many records were read at now.
@@ -57,17 +68,44 @@ func (g *gatherer) noted(records uint64, now time.Time) {
 	g.rate += weight * (float64(records)/passed - g.rate)
 }
 
+// found takes in whether a read found something, and whether it ended in the middle of
+// an event.
+func (g *gatherer) found(something, half bool) {
+	g.flows, g.halt = something, half && !g.halt
+}
+
 // wait returns how long records gather now.
 func (g *gatherer) wait() time.Duration {
 	switch {
 	case g.fixed > 0:
 		return g.fixed
+	case g.halt:
+		return gatherRest
 	case g.rate >= busyRate:
 		return gatherBusy
 	case g.rate >= sparseRate:
-		return gatherMiddle
+		return gatherUsual
 	}
 	return gatherSparse
+}
+
+// waitAfterQuiet returns how long they gather when something came, at now, after a
+// time in which nothing did.
+func (g *gatherer) waitAfterQuiet(now time.Time) time.Duration {
+	if g.fixed > 0 {
+		return g.fixed
+	}
+	if g.promptAt.IsZero() {
+		g.prompt = promptBurst
+	} else {
+		g.prompt = min(promptBurst, g.prompt+promptRate*now.Sub(g.promptAt).Seconds())
+	}
+	g.promptAt = now
+	if g.prompt < 1 {
+		return g.wait()
+	}
+	g.prompt--
+	return gatherPrompt
 }
 
 // patience returns how long to wait for something new.
@@ -103,8 +141,20 @@ func (a *Reassembler) due() (at time.Duration, ok bool) {
 	return at, ok
 }
 
+// begun reports whether the records of an event have begun to come since, on the clock
+// of Push, and are not complete.
+func (a *Reassembler) begun(since time.Duration) bool {
+	for _, g := range a.open {
+		if !g.own.alone && g.own.since >= since {
+			return true
+		}
+	}
+	return false
+}
+
 // gatherRecords waits up to wait for the first message, then lets others come. One
-// wake-up for many records is what makes reading cheap.
+// wake-up for many records is what makes reading cheap: while they come all the time,
+// nobody waits for the first of them.
 func (k *Kernel) gatherRecords(wait time.Duration) error {
 	fds := k.waited[:0]
 	if fd := k.feed.waitFD(); fd >= 0 && !k.ended {
@@ -117,9 +167,12 @@ func (k *Kernel) gatherRecords(wait time.Duration) error {
 	if err := k.pollset.watch(fds...); err != nil {
 		return err
 	}
-	ready, woken, err := k.pollset.wait(wait)
-	if err == nil && ready && !woken {
+	var ready, woken bool
+	var err error
+	if k.gather.flows {
 		woken, err = k.pollset.rest(k.gather.wait())
+	} else if ready, woken, err = k.pollset.wait(wait); err == nil && ready && !woken {
+		woken, err = k.pollset.rest(k.gather.waitAfterQuiet(time.Now()))
 	}
 	if woken {
 		k.waker.clear()
@@ -140,6 +193,29 @@ func poll(fds []unix.PollFd, wait time.Duration) (ready bool, err error) {
 		if !errors.Is(err, unix.EINTR) {
 			return false, fmt.Errorf("wait for audit records: %w", err)
 		}
+	}
+}
+
+// waking ends the wait of a read whose context is done. The same context comes again and
+// again, and is told once.
+type waking struct {
+	done <-chan struct{}
+	stop func() bool
+}
+
+// by has w woken when ctx is done, and no longer by a context before it.
+func (a *waking) by(ctx context.Context, w *waker) {
+	if a.stop != nil && ctx.Done() == a.done {
+		return
+	}
+	a.end()
+	a.done, a.stop = ctx.Done(), context.AfterFunc(ctx, w.wake)
+}
+
+func (a *waking) end() {
+	if a.stop != nil {
+		a.stop()
+		a.stop = nil
 	}
 }
 

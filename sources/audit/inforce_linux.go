@@ -54,6 +54,7 @@ func readRules(arch string, wires [][]byte) (InForce, error) {
 		f.Rules = append(f.Rules, ForceRule{Text: text, Ours: isOurs(wire), wire: wire})
 		if ok && r.action == wireAlways {
 			r.see(abis, &s.plan.Sees)
+			s.failing = s.failing || r.list == wireExitList && !r.unseen && !r.succeeded
 		}
 	}
 	s.see()
@@ -68,6 +69,7 @@ const (
 	wireWatchPath = 105
 	wirePerm      = 106
 	wireWatchDir  = 107
+	wireSuccess   = 104
 	wireEqual     = 0x40000000
 	permWrite     = 2 | 8 // AUDIT_PERM_WRITE, AUDIT_PERM_ATTR
 )
@@ -79,6 +81,7 @@ type wireRule struct {
 	folders      []string
 	unseen       bool // what it watches is watched for reading only
 	partly       bool // it has other conditions
+	succeeded    bool // of them that the call succeeded
 	mask         []byte
 }
 
@@ -113,6 +116,7 @@ func parseWire(wire []byte) (r wireRule, ok bool) {
 			r.unseen = value&permWrite == 0
 		default:
 			r.partly = true
+			r.succeeded = r.succeeded || field == wireSuccess && (op == wireEqual) == (value != 0)
 		}
 	}
 	return r, true

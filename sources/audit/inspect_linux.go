@@ -169,7 +169,7 @@ func (in *Inspection) undoFile(path string) (running int) {
 		in.fact("a recorder runs (process %d) and has changed the audit configuration", f.PID)
 		return f.PID
 	}
-	in.find("start the recorder once more: it puts things right first", "%s was left by a recorder that did not end by itself (process %d): %d rules and %d settings are not as they were", path, f.PID, len(f.Rules), len(f.Settings))
+	in.find("start the recorder once more: it goes on with them, or puts them back first, and leaves none when it ends", "%s was left by a recorder that did not end by itself (process %d): %d rules and %d settings are not as they were", path, f.PID, len(f.Rules), len(f.Settings))
 	return 0
 }
 

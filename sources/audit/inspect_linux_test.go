@@ -10,7 +10,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/elastic/go-libaudit/v2/rule"
 	"pgregory.net/rapid"
+
+	"seismo/internal/event"
 )
 
 // What rules see is worked out from their form in the kernel: the same as was planned.
@@ -33,7 +36,7 @@ func TestRulesInForceSeeWhatWasPlanned(t *testing.T) {
 		}
 		got, want := f.Sees, p.Sees
 		if got.Kinds != want.Kinds || !slices.Equal(got.Folders, want.Folders) || !slices.Equal(got.Calls, want.Calls) ||
-			!slices.Equal(got.Partly, want.Partly) {
+			!slices.Equal(got.Partly, want.Partly) || got.FailedOnly != want.FailedOnly {
 			t.Errorf("rules %s\nsee %+v; want %+v", ruleTexts(p.Rules), got, want)
 		}
 		for _, r := range f.Rules {
@@ -47,6 +50,40 @@ func TestRulesInForceSeeWhatWasPlanned(t *testing.T) {
 			t.Errorf("missing %v, surplus %v, %v, %v; want none", missing, surplus, err, err2)
 		}
 	})
+}
+
+// Calls that failed are of kind syscall, whatever they are otherwise: rules of others may
+// leave them out.
+func TestRulesInForceSeeFailedCalls(t *testing.T) {
+	syscalls := event.SetOf(event.KindSyscall)
+	tests := []struct {
+		name   string
+		rule   rule.SyscallRule
+		kinds  event.KindSet
+		failed bool
+	}{
+		{"every exec", rule.SyscallRule{Syscalls: []string{"execve"}}, syscalls, true},
+		{"those that succeed", rule.SyscallRule{Syscalls: []string{"execve"}, Filters: []rule.FilterSpec{
+			{Type: rule.ValueFilterType, LHS: "success", Comparator: "=", RHS: "1"}}}, 0, false},
+		{"those that do not fail", rule.SyscallRule{Syscalls: []string{"execve"}, Filters: []rule.FilterSpec{
+			{Type: rule.ValueFilterType, LHS: "success", Comparator: "!=", RHS: "0"}}}, 0, false},
+		{"those that fail", rule.SyscallRule{Syscalls: []string{"execve"}, Filters: []rule.FilterSpec{
+			{Type: rule.ValueFilterType, LHS: "success", Comparator: "=", RHS: "0"}}}, syscalls, true},
+		{"a call without a kind of its own", rule.SyscallRule{Syscalls: []string{"ptrace"}}, syscalls, false},
+	}
+	for _, tt := range tests {
+		r := tt.rule
+		r.Type, r.List, r.Action = rule.AppendSyscallRuleType, "exit", "always"
+		r.Filters = append([]rule.FilterSpec{{Type: rule.ValueFilterType, LHS: "arch", Comparator: "=", RHS: "x86_64"}}, r.Filters...)
+		wire, err := rule.Build(&r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := readRules("amd64", [][]byte{wire})
+		if got := f.Sees; err != nil || got.Kinds&syscalls != tt.kinds || got.FailedOnly != tt.failed {
+			t.Errorf("%s: sees %+v, %v; want of syscalls %b, only failed %v", tt.name, got, err, tt.kinds, tt.failed)
+		}
+	}
 }
 
 // Rules that go-libaudit has no words for are shown all the same.

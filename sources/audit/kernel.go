@@ -70,8 +70,8 @@ type KernelOptions struct {
 	// for 1,000.
 	BatchEvents int
 	// Gather is the time between the first record and the read of what came
-	// with it. 0 lets the source choose by the rate of records, from 10 ms on a busy
-	// host to 100 ms on one where little happens. Longer costs less processor time.
+	// with it. 0 lets the source choose by the rate of records, from 10 to 50 ms. Longer
+	// costs less processor time.
 	Gather time.Duration
 }
 
@@ -82,6 +82,8 @@ type State struct {
 	Reason string    // why this way
 	// Rules are ours that are in force, as auditctl(8) writes them.
 	Rules []string
+	// Unknown says what can not be told of the audit system; empty: nothing.
+	Unknown string
 	// Changes counts what has changed of Way and Rules since the source was opened.
 	Changes uint64
 }

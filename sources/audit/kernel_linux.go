@@ -36,12 +36,14 @@ type Kernel struct {
 	closed   bool
 	closeErr error
 
-	install *installation
-	control *kernelControl
-	feed    feed
-	way     Way
-	procs   *procConnector // nil without process events
-	hostID  string         // of this host, as node= of text names it
+	install   *installation
+	heir      *heritage // what was taken over; nil: nothing
+	continued bool
+	control   *kernelControl
+	feed      feed
+	way       Way
+	procs     *procConnector // nil without process events
+	hostID    string         // of this host, as node= of text names it
 
 	began       time.Time // the zero of the reassembler's clock
 	reassembler *Reassembler
@@ -50,6 +52,7 @@ type Kernel struct {
 	position    position
 	downtime    downtime
 	gather      gatherer
+	waking      waking
 	more        bool  // the last read left records in the feed
 	ended       bool  // the feed will never give more
 	replaced    error // the role is lost, and there is no other way in
@@ -67,11 +70,16 @@ type Kernel struct {
 	cutBefore uint64         // what the reassembler had cut when it was told last
 	strange   uint64         // records of other hosts, of the read at hand
 
+	mountNotice *mountNotice // nil where no rule is about a folder
+	mountTable  mountTable
+
 	dirs       *dirResolver // nil if the caller resolves
 	ends       *endsFinder  // nil without
 	lastRead   int64        // Unix time, nanoseconds
 	lastRecord int64        // stamp of the newest record, Unix time, nanoseconds
 	lastPush   time.Time    // when a record came last
+	firstTake  time.Time    // when what was there was read first
+	looked     bool         // what runs was looked at, some time after that
 	status     statusWatch
 
 	stats event.SourceStats // mu
@@ -87,9 +95,10 @@ type Kernel struct {
 const defaultBatchEvents = 1000
 
 // OpenKernel takes the way in that o names, loads the rules and begins to receive.
-// What an earlier recorder left under the same undo file is put back first. Nothing
-// has changed when it fails, with [ErrPrivilege], [ErrHeld], [ErrImmutable],
-// [ErrForeign], [ErrRunning], [ErrUndoFile] or [ErrUnsupported] among the causes.
+// What an earlier recorder left in force under the same undo file is taken over, or put
+// back first. When it fails nothing has changed, or what that one left is put back. It
+// fails with [ErrPrivilege], [ErrHeld], [ErrImmutable], [ErrForeign], [ErrRunning],
+// [ErrUndoFile] or [ErrUnsupported] among the causes.
 //
 // The caller closes the source. Against its own panic it defers [Undo].
 func OpenKernel(o KernelOptions) (_ *Kernel, err error) {
@@ -102,7 +111,7 @@ func OpenKernel(o KernelOptions) (_ *Kernel, err error) {
 	if o.UndoPath == "" {
 		return nil, errors.New("open the kernel's audit records: no undo file is named")
 	}
-	if err := CheckPrivilege(); err != nil {
+	if err := CheckPrivilege(); err != nil && !onlyReads(&o) {
 		return nil, err
 	}
 	if k.batchEvents <= 0 {
@@ -119,12 +128,8 @@ func OpenKernel(o KernelOptions) (_ *Kernel, err error) {
 		k.ends.hook(&decode)
 	}
 	k.decoder = NewDecoder(decode)
-	undone, err := Undo(o.UndoPath)
-	if err != nil {
-		return nil, err
-	}
-	if !undone.Nothing {
-		k.warnings = append(k.warnings, "an earlier recorder did not end by itself: "+undone.String())
+	if k.dirs != nil {
+		k.dirs.who, k.decoder.late = &k.decoder.who, &k.dirs.late
 	}
 	if err := k.waker.open(); err != nil {
 		return nil, err
@@ -132,22 +137,31 @@ func OpenKernel(o KernelOptions) (_ *Kernel, err error) {
 	if k.pollset, err = openPollset(k.waker.fd); err != nil {
 		return nil, err
 	}
-	if k.control, err = openControl(); err != nil {
+	if k.control, err = controlFor(&o); err != nil {
 		return nil, err
 	}
-	k.warnings = append(k.warnings, lostPrivileges()...)
+	if k.control.blind() {
+		k.state.Unknown = blindText
+		k.warnings = append(k.warnings, blindWarnings()...)
+	} else {
+		k.warnings = append(k.warnings, lostPrivileges()...)
+	}
 	if err := k.takeHold(o); err != nil {
 		return nil, err
 	}
 	now := time.Now()
 	k.lastRead, k.status.at, k.guarded.at = now.UnixNano(), now, now
 	k.more = true // records may have come while the role was taken
+	k.openMounts()
+	if k.dirs != nil {
+		k.dirs.begin(watchedDirs(k.install.planned), k.procs != nil && !o.LeaveRules && !k.install.locked && (o.Monitor == nil || o.Monitor.Syscalls))
+	}
 	return k, nil
 }
 
 // takeHold changes the kernel: from here on there is something to undo.
 func (k *Kernel) takeHold(o KernelOptions) error {
-	st, err := k.control.Status()
+	st, err := k.inherit()
 	if err != nil {
 		return err
 	}
@@ -171,19 +185,31 @@ func (k *Kernel) takeHold(o KernelOptions) error {
 		return err
 	}
 	k.position.boot = self.BootID
+	o.Last.Killed = o.Last.Killed && k.continued
+	k.downtime.numbered = k.heir != nil
 	k.downtime.begin(o.Last, self.BootID)
 	self.Start, _ = startTicks(self.PID)
 	// Process events come first: no exec without the fork before it.
 	if k.procs, k.procErr = openProcConnector(); k.procErr != nil {
 		k.procs = nil
 	}
-	if k.install, err = prepareInstall(k.control, o.UndoPath, self, rules, hold{k.way, o.LeaveRules}); err != nil {
+	if k.heir != nil {
+		k.install, err = prepareTakeover(k.control, o.UndoPath, self, k.heir, rules)
+	} else {
+		k.install, err = prepareInstall(k.control, o.UndoPath, self, rules, hold{k.way, o.LeaveRules})
+	}
+	if err != nil {
 		return err
 	}
 	if k.install.locked {
 		k.warnings = append(k.warnings, "the audit configuration is locked (enabled is 2): the rules in force are used, and none can be added before the machine is started again")
 	}
-	skipped, err := k.install.apply(k.openFeed)
+	var skipped []string
+	if k.heir != nil {
+		skipped, err = k.takeOver(rules)
+	} else {
+		skipped, err = k.install.apply(k.openFeed)
+	}
 	k.guarded.gone = skipped
 	for _, rule := range skipped {
 		k.warnings = append(k.warnings, "a folder has gone, its rule is left out: "+rule)
@@ -215,6 +241,9 @@ func (k *Kernel) openFeed() (err error) {
 
 // warnOf adds sentences on what cannot be seen as the audit system is now.
 func (k *Kernel) warnOf(st auditStatus) error {
+	if k.control.blind() {
+		return nil
+	}
 	if st.settings[settingEnabled] == 0 {
 		k.warnings = append(k.warnings, "processes that were started before auditing was first switched on in this boot leave no records; start the kernel with audit=1 to have them")
 		if who := otherHolder(st); who != "" && k.way != WayUnicast {
@@ -237,7 +266,7 @@ func (k *Kernel) warnOf(st auditStatus) error {
 // abandon gives up what a failed OpenKernel has begun.
 func (k *Kernel) abandon() error {
 	var errs []error
-	if k.install != nil {
+	if k.install != nil || k.heir != nil {
 		_, err := Undo(k.options.UndoPath)
 		errs = append(errs, err)
 	}
@@ -255,6 +284,7 @@ func (k *Kernel) abandon() error {
 	}
 	k.waker.close()
 	k.ends.close()
+	k.mountNotice.close()
 	return errors.Join(errs...)
 }
 
@@ -350,6 +380,7 @@ func (k *Kernel) close() error {
 	errs = append(errs, k.control.Close())
 	k.waker.close()
 	k.ends.close()
+	k.mountNotice.close()
 	if undoErr == nil {
 		errs = append(errs, removeUndoFile(k.install.path))
 	}

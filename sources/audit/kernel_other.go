@@ -43,11 +43,17 @@ func (*Kernel) State() State { return State{} }
 // Notices returns none.
 func (*Kernel) Notices() []Notice { return nil }
 
+// Continued says no.
+func (*Kernel) Continued() bool { return false }
+
 // Close does nothing.
 func (*Kernel) Close() error { return nil }
 
 // Undo fails with [ErrUnsupported].
 func Undo(string) (UndoReport, error) { return UndoReport{}, unsupported() }
+
+// CheckUndoFile says nothing.
+func CheckUndoFile(string) error { return nil }
 
 // CheckPrivilege fails with [ErrUnsupported].
 func CheckPrivilege() error { return unsupported() }

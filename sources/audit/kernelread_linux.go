@@ -42,15 +42,15 @@ const (
 // milliseconds older than the fork before it. Every fork that precedes an event
 // of b is among b's changes, or was in a batch before.
 func (k *Kernel) Read(ctx context.Context, b *event.Batch) error {
-	stop := context.AfterFunc(ctx, k.waker.wake)
-	defer stop()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	b.Platform = "linux"
 	if k.closed {
+		k.waking.end()
 		return k.readRest(b)
 	}
-	if !k.more && !k.closing.Load() {
+	k.waking.by(ctx, &k.waker)
+	if !k.more && ctx.Err() == nil && !k.closing.Load() {
 		if err := k.gatherRecords(k.patience(b, time.Now())); err != nil {
 			return err
 		}
@@ -74,14 +74,19 @@ func (k *Kernel) Read(ctx context.Context, b *event.Batch) error {
 // read after them include all that they depend on.
 func (k *Kernel) take(b *event.Batch) error {
 	now := time.Now()
-	before := k.stats.Received
+	before, told := k.stats.Received, k.told()
 	k.more = true
-	var err error
+	k.watchMounts()
+	var err, procErr error
+	if k.dirs != nil && k.dirs.views.differ() {
+		// Who began sees what its parent sees.
+		b.Changes, procErr = k.readProcs(b.Changes, now, &b.Sweep)
+	}
 	for range maxReads {
 		var more bool
 		more, err = k.readFeed(now)
 		k.decodeReady(b)
-		if err != nil || !more {
+		if err != nil || !more && !k.askedAgain() {
 			k.more = false
 			break
 		}
@@ -95,19 +100,41 @@ func (k *Kernel) take(b *event.Batch) error {
 		k.reassembler.Expire(now.Sub(k.began))
 		k.decodeReady(b)
 	}
-	var procErr error
-	b.Changes, procErr = k.readProcs(b.Changes, now, &b.Sweep)
+	if procErr == nil {
+		b.Changes, procErr = k.readProcs(b.Changes, now, &b.Sweep)
+	}
+	k.gather.found(k.told() > told && k.feed.waitFD() >= 0, k.reassembler.begun(now.Sub(k.began)))
 	k.tellCut(now)
 	if !k.more && k.gaps.Pending() > 0 && now.Sub(k.lastPush) >= settleAfter {
 		k.noteGap(k.gaps.Settle(), now.UnixNano()) // nothing late comes any more
 	}
 	k.tellDowntime(now, false)
+	k.lookOnce(b, now)
 	k.watch(now)
 	k.lastRead = now.UnixNano()
 	if !k.more {
 		b.Until = k.lastRead
 	}
 	return errors.Join(err, procErr, k.replaced)
+}
+
+// told returns how much has come: records, forks and exits.
+func (k *Kernel) told() uint64 {
+	if k.procs == nil {
+		return k.stats.Received
+	}
+	return k.stats.Received + k.procs.told
+}
+
+// askedAgain reports whether a process was asked for a path since it was called last.
+// What was renamed meanwhile is told by records that are there now: they are still to
+// go into the same batch, see latePaths.
+func (k *Kernel) askedAgain() bool {
+	if k.dirs == nil || !k.dirs.late.asked {
+		return false
+	}
+	k.dirs.late.asked = false
+	return true
 }
 
 // readFeed reads records once and hands them to the reassembler.
@@ -172,7 +199,7 @@ func (k *Kernel) push(m message, since time.Duration) {
 		k.downtime.seen(h)
 		k.noteGap(k.missing(h), h.Time)
 	}
-	if k.handover.isMark(r, h.Serial) {
+	if k.handover.isMark(r, h.Serial) || isOwnMark(r) {
 		return
 	}
 	k.noteChange(h, r)
@@ -284,7 +311,14 @@ func (k *Kernel) readProcs(changes []event.Change, now time.Time, sweep *bool) (
 	if k.procs == nil {
 		return changes, nil
 	}
+	before := len(changes)
 	changes, overrun, err := k.procs.read(changes)
+	if k.dirs != nil {
+		k.dirs.views.forked(changes[before:])
+		if overrun {
+			k.dirs.views.sweep()
+		}
+	}
 	if overrun {
 		*sweep = true
 		k.lose(event.Loss{From: k.lastRead, To: now.UnixNano(), Reason: event.LossOverrun, Kind: event.KindProcess,
@@ -296,12 +330,16 @@ func (k *Kernel) readProcs(changes []event.Change, now time.Time, sweep *bool) (
 // hand moves what is told beside events to b and publishes the figures.
 func (k *Kernel) hand(b *event.Batch) {
 	k.ends.settle()
+	if k.dirs != nil {
+		k.dirs.settle()
+	}
 	b.Losses = append(b.Losses, k.losses...)
 	k.losses = k.losses[:0]
 	if p := k.position.after(k.reassembler, &k.gaps); p.Serial != 0 {
+		k.downtime.keep(&p)
 		b.Position = p
 	}
-	k.stats.Incomplete = k.reassembler.Stats().Incomplete
+	k.stats.Incomplete, k.stats.LeftOut = k.reassembler.Stats().Incomplete, k.decoder.Dropped()
 	k.publicMu.Lock()
 	k.published = k.stats
 	k.publicMu.Unlock()

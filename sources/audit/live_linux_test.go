@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// This file holds what the tests on the live kernel share: the lock, the check
+// This file holds what the tests on the live kernel share: the turn, the check
 // that the kernel is left as it was, and the processes that do something to be
-// seen. The tests are in livekernel_linux_test.go and liverate_linux_test.go. A
-// test of another package that touches the kernel's audit system takes the same lock.
+// seen. The tests are in livekernel_linux_test.go and liverate_linux_test.go.
 
 package audit_test
 
@@ -28,46 +27,35 @@ import (
 	libaudit "github.com/elastic/go-libaudit/v2"
 	"golang.org/x/sys/unix"
 	"seismo/internal/event"
+	"seismo/internal/livelock"
 	"seismo/sources/audit"
 )
 
 // live returns the options of a recorder that watches one folder of its own, or
-// skips the test where the kernel's audit system cannot be had. It holds a lock
-// until the test has ended, and fails the test if status or rules then differ.
+// skips the test where the kernel's audit system cannot be had. It has a turn until
+// the test has ended, and fails the test if status or rules then differ.
 func live(t *testing.T) audit.KernelOptions {
 	t.Helper()
 	if err := audit.CheckPrivilege(); err != nil {
 		t.Skipf("NOT RUN, needs root with CAP_AUDIT_CONTROL: %v", err)
 	}
-	lock, err := os.OpenFile(filepath.Join(os.TempDir(), "seismo-live-test.lock"), os.O_CREATE|os.O_RDWR, 0o666)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { lock.Close() })
-	before, err := kernelState()
+	turn, err := livelock.Take(t.Context())
 	switch {
+	case errors.Is(err, livelock.ErrInUse):
+		t.Skipf("NOT RUN: %v", err)
 	case errors.Is(err, unix.EPROTONOSUPPORT), errors.Is(err, unix.ECONNREFUSED), errors.Is(err, unix.EPERM):
 		t.Skipf("NOT RUN, the kernel gives no audit netlink: %v", err)
 	case err != nil:
 		t.Fatal(err)
-	case before.status.Enabled != 0:
-		t.Skipf("NOT RUN, auditing is in use: enabled is %d, %d rules, process %d has the role",
-			before.status.Enabled, len(before.rules), before.status.PID)
-	case before.status.PID != 0:
-		// A process that was killed stays registered; a live one has a name.
-		if comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", before.status.PID)); err == nil {
-			t.Skipf("NOT RUN, process %d (%s) has the audit role", before.status.PID, strings.TrimSpace(string(comm)))
-		}
 	}
 	t.Cleanup(func() {
-		after, err := kernelState()
-		if err != nil {
-			t.Fatal(err)
+		if err := turn.End(); err != nil {
+			t.Error(err)
 		}
-		if got, want := after.String(), before.String(); got != want {
+	})
+	before := mustState(t)
+	t.Cleanup(func() {
+		if got, want := mustState(t).String(), before.String(); got != want {
 			t.Errorf("audit state after the test:\n%s\nwant as before:\n%s", got, want)
 		}
 	})
@@ -241,14 +229,33 @@ func child(t *testing.T, what string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// output starts cmd and returns its process and the lines that it prints.
+// begin starts cmd, which is told to end by s when this test binary is killed. The
+// kernel tells it when the thread ends that started it, so that is held until the test
+// is over.
+func begin(t *testing.T, cmd *exec.Cmd, s sys.Signal) error {
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &sys.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Pdeathsig = s
+	started, over := make(chan error), make(chan struct{})
+	t.Cleanup(func() { close(over) })
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		started <- cmd.Start()
+		<-over
+	}()
+	return <-started
+}
+
+// output starts cmd and returns the lines that it prints.
 func output(t *testing.T, cmd *exec.Cmd) *bufio.Scanner {
 	t.Helper()
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
+	if err := begin(t, cmd, unix.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	return bufio.NewScanner(out)
@@ -278,6 +285,7 @@ var childActions = map[string]func(args []string) error{
 	"grab":       childGrab,
 	"storm":      childStorm,
 	"open":       childOpen,
+	"plugin":     childPlugin,
 }
 
 // childThreadExec runs "nothing" in its place, from a thread that is not the

@@ -63,7 +63,7 @@ func startAuditd(t *testing.T, dir, startup, conf, plugin string) (stop func(), 
 	}
 	cmd := exec.Command(path, "-n", "-s", startup, "-c", dir)
 	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
+	if err := begin(t, cmd, unix.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	ended := make(chan struct{})

@@ -232,6 +232,9 @@ func TestLiveDecodeSecurity(t *testing.T) {
 			t.Fatalf("su: %v %s", err, out)
 		}
 		r.end()
+		if n := r.kernel.Stats().LeftOut; (n > 0) == tt.want {
+			t.Errorf("%s: %d events were left out", tt.name, n)
+		}
 		var rows []string
 		for _, e := range r.events {
 			if v := viewOf(e); e.Kind == event.KindSecurity && strings.HasSuffix(v.fields["process.path"], "/su") && e.Op != event.OpPrivilege {

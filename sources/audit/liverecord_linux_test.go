@@ -93,7 +93,7 @@ func (p *product) record() *recorder {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	if err := r.cmd.Start(); err != nil {
+	if err := begin(p.t, r.cmd, sys.SIGTERM); err != nil {
 		p.t.Fatal(err)
 	}
 	recording := make(chan struct{})
@@ -257,8 +257,8 @@ func TestLiveRecord(t *testing.T) {
 	}
 }
 
-// A recorder that is killed leaves its rules behind; the next one puts the kernel
-// right, tells of the time in between, and the kernel is as it was in the end.
+// A recorder that is killed leaves its rules behind; the next one goes on with them,
+// tells of the time in between, and the kernel is as it was in the end.
 func TestLiveRecordKilled(t *testing.T) {
 	p := newProduct(t, live(t))
 	before := mustState(t).String()
@@ -284,8 +284,8 @@ func TestLiveRecordKilled(t *testing.T) {
 	if code := r.stop(os.Interrupt); code != 0 {
 		t.Fatalf("exit code %d; want 0\n%s", code, &r.log)
 	}
-	if !strings.Contains(r.log.String(), "without putting the audit settings back") {
-		t.Errorf("the second recorder did not say what it put right:\n%s", &r.log)
+	if !strings.Contains(r.log.String(), "taken over, recording goes on") {
+		t.Errorf("the second recorder did not say that it took over:\n%s", &r.log)
 	}
 	for _, arg := range []string{"before", "after"} {
 		if n := p.count("SELECT count(*) FROM process_events WHERE process_command_line = '/bin/true %s'", arg); n != 1 {

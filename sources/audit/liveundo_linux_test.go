@@ -13,13 +13,14 @@ import (
 
 	libaudit "github.com/elastic/go-libaudit/v2"
 	"github.com/elastic/go-libaudit/v2/rule"
+	"seismo/internal/livelock"
 	"seismo/sources/audit"
 )
 
 // Rules of others stay, whatever the recorder does to its own.
 func TestLiveRulesOfOthersStay(t *testing.T) {
 	o := live(t)
-	foreign := addRule(t, "theirs")
+	foreign := addRule(t, livelock.OthersKey)
 	r := record(t, o)
 	if got := len(mustState(t).rules); got < 5 {
 		t.Errorf("%d rules while recording, want ours beside the one of others", got)
@@ -44,7 +45,7 @@ func TestLiveLeftoverRuleGoes(t *testing.T) {
 // Auditing that others have on is left alone.
 func TestLiveForeignAuditingIsRefused(t *testing.T) {
 	o := live(t)
-	addRule(t, "theirs")
+	addRule(t, livelock.OthersKey)
 	client, err := libaudit.NewAuditClient(nil)
 	if err != nil {
 		t.Fatal(err)

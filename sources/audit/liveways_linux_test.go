@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"seismo/internal/event"
+	"seismo/internal/livelock"
 	"seismo/sources/audit"
 )
 
@@ -224,8 +225,8 @@ func TestLiveSwitchedOff(t *testing.T) {
 func TestLiveRulesAreLeft(t *testing.T) {
 	o := live(t)
 	o.LeaveRules = true
-	auditctl(t, "-a", "always,exit", "-F", "arch=b64", "-S", "execve", "-k", "theirs")
-	t.Cleanup(func() { auditctl(t, "-d", "always,exit", "-F", "arch=b64", "-S", "execve", "-k", "theirs") })
+	auditctl(t, "-a", "always,exit", "-F", "arch=b64", "-S", "execve", "-k", livelock.OthersKey)
+	t.Cleanup(func() { auditctl(t, "-d", "always,exit", "-F", "arch=b64", "-S", "execve", "-k", livelock.OthersKey) })
 	r := record(t, o)
 	if got := mustState(t).rules; len(got) != 1 {
 		t.Errorf("%d rules while recording, want the one of others", len(got))

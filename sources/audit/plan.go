@@ -108,6 +108,9 @@ type Sees struct {
 	Calls   []string // system calls, sorted; of io_uring as events are called, io_uring_openat
 	// Partly are those of Calls that are seen with some of their arguments only.
 	Partly []string
+	// FailedOnly says that calls that failed are all that is seen of kind syscall: a rule
+	// tells of those of its calls too, and they are of no other kind.
+	FailedOnly bool
 }
 
 // PlanRules returns the smallest set of rules for o: what is left out first, since the
@@ -137,6 +140,7 @@ func PlanRules(o RuleOptions) (Plan, error) {
 	for _, w := range watched {
 		p.plan.Rules = append(p.plan.Rules, Rule{Action: "always", Filters: watchFilters(w.dir), Why: w.why})
 		p.plan.Sees.Folders = append(p.plan.Sees.Folders, w.dir)
+		p.failing = true
 	}
 	p.see()
 	return p.plan, nil
@@ -147,6 +151,8 @@ type planner struct {
 	o     RuleOptions
 	plan  Plan
 	uring []wantedOp
+	// failing says that a rule tells of calls that fail, as all do that are planned.
+	failing bool
 }
 
 // wantedOp is an operation of io_uring that signals ask for; "" stands for any.
@@ -227,6 +233,10 @@ func (p *planner) see() {
 	}
 	for _, c := range s.Calls {
 		s.Kinds |= event.SetOf(kindOfCall(c))
+	}
+	if p.failing && !s.Kinds.Has(event.KindSyscall) {
+		s.FailedOnly = true
+		s.Kinds |= event.SetOf(event.KindSyscall)
 	}
 	slices.SortStableFunc(p.plan.Unmet, func(a, b Unmet) int { return strings.Compare(a.What, b.What) })
 }

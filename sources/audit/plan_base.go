@@ -47,7 +47,7 @@ var networkCarried = [][]RuleFilter{{{"a0", "<=", "5"}}, {{"a0", "=", "18"}}}
 // which makes every thread: its flags lie in memory, where no rule sees them.
 var securityCalls = []baseCall{
 	{name: "mount"}, {name: "umount"}, {name: "umount2"}, {name: "move_mount"}, {name: "fsopen"}, {name: "fsmount"},
-	{name: "fspick"}, {name: "open_tree"}, {name: "open_tree_attr"}, {name: "mount_setattr"}, {name: "pivot_root"},
+	{name: "fspick"}, {name: "open_tree"}, {name: "open_tree_attr"}, {name: "mount_setattr"}, {name: "pivot_root"}, {name: "chroot"},
 	{name: "init_module"}, {name: "finit_module"}, {name: "delete_module"},
 	{name: "kexec_load"}, {name: "kexec_file_load"},
 	{name: "memfd_create"}, {name: "process_vm_writev"},

@@ -199,6 +199,7 @@ func (p *planner) addPartial(on *abi, s *callSet, whole []uint32) {
 
 func (p *planner) addRule(on *abi, s *callSet) {
 	p.plan.Sees.Calls = append(p.plan.Sees.Calls, s.names...)
+	p.failing = p.failing || len(s.names) > 0
 	p.plan.Rules = append(p.plan.Rules, Rule{Action: "always", Syscalls: s.names, numbers: s.numbers, Why: s.why,
 		Filters: append([]RuleFilter{{"arch", "=", on.arch}}, s.filters...)})
 }

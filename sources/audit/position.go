@@ -74,6 +74,9 @@ type downtime struct {
 	time    int64  // its time
 	at      time.Time
 	early   []uint32 // lower serials that came after it
+	// numbered says that auditing stayed on with the rules of a recorder that was
+	// killed: nothing is without a number.
+	numbered bool
 }
 
 // maxEarly bounds the events that come before the first in number and after it in
@@ -82,12 +85,13 @@ const maxEarly = gapWindow
 
 // begin says where the recording before ended.
 func (d *downtime) begin(last event.Position, boot string) {
-	*d = downtime{last: last, waiting: last.Serial != 0 && last.Boot == boot}
+	*d = downtime{last: last, waiting: last.Serial != 0 && last.Boot == boot, numbered: d.numbered}
 }
 
-// seen takes the header of an event.
+// seen takes the header of a record. One that only says that its event is over shows no
+// event: the others of it went to nobody.
 func (d *downtime) seen(h Header) {
-	if !d.waiting {
+	if !d.waiting || h.Type == TypeEOE {
 		return
 	}
 	s := uint32(h.Serial)
@@ -110,22 +114,51 @@ func (d *downtime) tell(now time.Time, final bool) (loss event.Loss, missing, ag
 		d.first, d.time = uint32(d.last.Serial)+1, now.UnixNano()
 	}
 	loss = event.Loss{From: d.last.Time, To: max(d.time, d.last.Time), Reason: event.LossNotSeen, Unit: "events"}
-	jump := int64(int32(d.first - uint32(d.last.Serial)))
-	if jump <= -gapWindow {
+	n, again := d.missed()
+	if again {
 		loss.Detail = "no recorder ran, and the kernel's numbering has begun anew: how many events were missed is not known"
 		return loss, true, true
 	}
-	n := max(jump-1, 0) - int64(len(d.early)) + int64(d.last.Open)
 	if n <= 0 && !d.last.Killed {
 		return event.Loss{}, false, false
 	}
 	loss.Count = uint64(max(n, 0))
-	loss.Detail = "no recorder ran"
-	if d.last.Killed {
-		loss.Detail = "the recorder before was killed"
-	}
-	loss.Detail += "; counted by the kernel's numbers. What happened in the moment in which auditing was off, while the rules were loaded again, has none"
+	loss.Detail = d.detail(n)
 	return loss, true, false
+}
+
+// missed returns how many events were missed before the first that has come; again says
+// that the numbering has begun anew, so that nobody knows.
+func (d *downtime) missed() (n int64, again bool) {
+	jump := int64(int32(d.first - uint32(d.last.Serial)))
+	return max(jump-1, 0) - int64(len(d.early)) + int64(d.last.Open), jump <= -gapWindow
+}
+
+// keep has p, a position after the first event, tell of what was missed before it, as
+// long as no loss does: whoever comes after a kill counts from p on.
+func (d *downtime) keep(p *event.Position) {
+	if !d.waiting || !d.begun {
+		return
+	}
+	if n, again := d.missed(); n > 0 && !again {
+		p.Open += uint64(n)
+		p.Time = min(p.Time, d.last.Time)
+	}
+}
+
+// detail says what the count n of missing events is of.
+func (d *downtime) detail(n int64) string {
+	text := "no recorder ran"
+	if d.last.Killed {
+		text = "the recorder before was killed"
+	}
+	switch {
+	case d.numbered && n <= 0:
+		return text + "; by the kernel's numbers, which went on, no audit event is missing. Name queries, image loads, forks and exits of that time have no numbers"
+	case d.numbered:
+		return text + "; audit events, counted by the kernel's numbers, which went on. Name queries, image loads, forks and exits of that time have none"
+	}
+	return text + "; counted by the kernel's numbers. What happened in the moment in which auditing was off, while the rules were loaded again, has none"
 }
 
 // settleTime is how long after the first event others may come that are older.

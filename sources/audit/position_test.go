@@ -4,6 +4,7 @@ package audit
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -122,4 +123,53 @@ func TestPositionCountsWhatIsInNeither(t *testing.T) {
 			rt.Fatalf("%d told, of them %d before the kill; want %d: %s", got, told, want, fmt.Sprintf("%+v", last))
 		}
 	})
+}
+
+// Until it is told what was missed, the position tells it: a recorder that is killed
+// before leaves it to the next.
+func TestPositionKeepsWhatWasMissed(t *testing.T) {
+	d := downtime{numbered: true}
+	d.begin(event.Position{Boot: "b", Serial: 1000, Open: 2, Time: 5e9, Killed: true}, "b")
+	now := event.Position{Boot: "b", Serial: 1105, Open: 1, Time: 9e9}
+	p := now
+	if d.keep(&p); p != now {
+		t.Errorf("before the first event: %+v, want %+v", p, now)
+	}
+	d.seen(Header{Serial: 1099, Time: 8e9, Type: TypeEOE}) // all else of it came to nobody
+	d.seen(Header{Serial: 1101, Time: 8e9})
+	d.seen(Header{Serial: 1100, Time: 8e9}) // late
+	want := event.Position{Boot: "b", Serial: 1105, Open: 1 + 2 + 99, Time: 5e9}
+	if d.keep(&p); p != want {
+		t.Errorf("before it is told: %+v, want %+v", p, want)
+	}
+	loss, missing, _ := d.tell(time.Now().Add(2*settleTime), false)
+	if !missing || loss.Count != 101 {
+		t.Errorf("told %+v, %v; want 101 events", loss, missing)
+	}
+	p = now
+	if d.keep(&p); p != now {
+		t.Errorf("after it was told: %+v, want %+v", p, now)
+	}
+}
+
+// The row says that auditing was off where it was, and only there.
+func TestDowntimeDetail(t *testing.T) {
+	for _, tt := range []struct {
+		numbered, killed bool
+		missed           uint64
+		want, not        string
+	}{
+		{true, true, 7, "the recorder before was killed; audit events, counted by the kernel's numbers, which went on", "was off"},
+		{true, true, 0, "no audit event is missing", "was off"},
+		{false, true, 7, "the moment in which auditing was off", "went on"},
+		{false, false, 7, "no recorder ran; counted by the kernel's numbers", "killed"},
+	} {
+		d := downtime{numbered: tt.numbered}
+		d.begin(event.Position{Boot: "b", Serial: 1000, Killed: tt.killed}, "b")
+		d.seen(Header{Serial: 1001 + tt.missed})
+		loss, _, _ := d.tell(time.Now(), true)
+		if !strings.Contains(loss.Detail, tt.want) || strings.Contains(loss.Detail, tt.not) || loss.Count != tt.missed {
+			t.Errorf("numbered %v, killed %v: %+v; want %d, %q, and not %q", tt.numbered, tt.killed, loss, tt.missed, tt.want, tt.not)
+		}
+	}
 }

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 	"seismo/internal/event"
@@ -56,7 +57,8 @@ const procBuffer = 16 << 20
 // procConnector reads process events.
 type procConnector struct {
 	*netlinkSocket
-	offset int64 // Unix time less the monotonic clock, nanoseconds
+	offset int64  // Unix time less the monotonic clock, nanoseconds
+	told   uint64 // messages that were read
 	// held are exits with code 0 that may prove to be none, see take. Their times
 	// are of the monotonic clock: wall time may be set back while they wait.
 	held []event.Change
@@ -101,7 +103,8 @@ func (p *procConnector) setClock() (mono int64) {
 // monotonic reads the clock of the events. (It cannot fail on Linux.)
 func monotonic() int64 {
 	var ts unix.Timespec
-	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts)
+	// It does not wait, so the runtime need not know of it (pollset_linux.go).
+	unix.RawSyscall(unix.SYS_CLOCK_GETTIME, unix.CLOCK_MONOTONIC, uintptr(unsafe.Pointer(&ts)), 0)
 	return ts.Nano()
 }
 
@@ -218,6 +221,7 @@ func (p *procConnector) read(changes []event.Change) (_ []event.Change, overrun 
 	now := p.setClock()
 	for {
 		n, err := p.receive(recvBatch, func(m message) { changes = p.take(changes, m) })
+		p.told += uint64(n)
 		if errors.Is(err, unix.ENOBUFS) {
 			overrun = true
 			continue

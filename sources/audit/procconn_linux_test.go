@@ -218,7 +218,7 @@ func TestDirResolver(t *testing.T) {
 	}
 	check("a directory that was renamed", pid, fd, dev, st.Ino, moved)
 	for i := range uint64(maxDirs) {
-		r.remember(dirKey{"00:01", i}, "/x")
+		r.remember(dirKey{dev: "00:01", inode: i}, "/x")
 	}
 	if len(r.known) != maxDirs || r.order.Len() != maxDirs {
 		t.Errorf("%d directories known, %d in order, want %d", len(r.known), r.order.Len(), maxDirs)

@@ -48,10 +48,10 @@ func TestPlanRules(t *testing.T) {
 		{"arm64 has no multiplexed calls", RuleOptions{Arch: "arm64", Monitor: network},
 			netB64 + socket64 + strings.ReplaceAll(netB64, "b64", "b32") + socket32},
 		{"the calls of attackers; umount is a call of i386, and what only looks or goes on is left out", RuleOptions{Arch: "amd64", Monitor: calls, Uring: true},
-			"\n-a always,exit -F arch=b64 -S execve,execveat,mount,umount2,move_mount,fsopen,fsmount,fspick,open_tree,open_tree_attr,mount_setattr,pivot_root," +
+			"\n-a always,exit -F arch=b64 -S execve,execveat,mount,umount2,move_mount,fsopen,fsmount,fspick,open_tree,open_tree_attr,mount_setattr,pivot_root,chroot," +
 				"init_module,finit_module,delete_module,kexec_load,kexec_file_load,memfd_create,process_vm_writev,unshare,setns,perf_event_open,userfaultfd,io_uring_setup -k seismo" +
 				"\n-a always,exit -F arch=b64" + noElement + "\n-a always,exit -F arch=b64" + noLook + "\n-a always,exit -F arch=b64" + namespace +
-				"\n-a always,exit -F arch=b32 -S execve,execveat,mount,umount,umount2,move_mount,fsopen,fsmount,fspick,open_tree,open_tree_attr,mount_setattr,pivot_root," +
+				"\n-a always,exit -F arch=b32 -S execve,execveat,mount,umount,umount2,move_mount,fsopen,fsmount,fspick,open_tree,open_tree_attr,mount_setattr,pivot_root,chroot," +
 				"init_module,finit_module,delete_module,kexec_load,memfd_create,process_vm_writev,unshare,setns,perf_event_open,userfaultfd,io_uring_setup -k seismo" +
 				"\n-a always,exit -F arch=b32" + noElement + "\n-a always,exit -F arch=b32" + noLook + "\n-a always,exit -F arch=b32" + namespace +
 				"\n-a always,io_uring -S accept,connect,openat,openat2,renameat,unlinkat,mkdirat,symlinkat,linkat,fsetxattr,setxattr,ftruncate,bind,listen -k seismo"},

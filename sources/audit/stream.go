@@ -197,6 +197,7 @@ func (s *Stream) decode(g *Group, b *event.Batch) {
 	before := b.Len()
 	s.dec.decodeGuarded(g, b, s.opts.Name)
 	s.stats.Assembled += uint64(b.Len() - before)
+	s.stats.LeftOut = s.dec.Dropped()
 	if b.Len() > before && b.Events()[b.Len()-1].Flags&event.Incomplete != 0 {
 		s.stats.Incomplete++
 	}

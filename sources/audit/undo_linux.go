@@ -236,7 +236,7 @@ func undoChanges(c auditControl, f undoFile, pidGone bool) (UndoReport, error) {
 		return report, err
 	}
 	if st.settings[settingEnabled] == immutable {
-		return undoLocked(c, f, pidGone && st.PID == uint32(f.PID))
+		return undoLocked(c, f, pidGone && f.held(st))
 	}
 	report.Continued = st.settings[settingEnabled] != 0
 	var errs []error
@@ -257,7 +257,7 @@ func undoChanges(c auditControl, f undoFile, pidGone bool) (UndoReport, error) {
 	for _, s := range slices.Backward(f.Settings) {
 		switch who := otherHolder(st); {
 		case s.Name != settingEnabled:
-		case who != "" && st.PID != uint32(f.PID) && st.settings[s.Name] == s.New:
+		case who != "" && !f.held(st) && st.settings[s.Name] == s.New:
 			report.Left = append(report.Left, fmt.Sprintf("%s %d, for %s", s.Name, s.New, who))
 		default:
 			restore(s)
@@ -266,9 +266,9 @@ func undoChanges(c auditControl, f undoFile, pidGone bool) (UndoReport, error) {
 	report.Rules, err = deleteRules(c, f)
 	errs = append(errs, err)
 	report.Continued = report.Continued && report.Rules == len(f.Rules)
-	if pidGone && f.PID != 0 && st.PID == uint32(f.PID) {
+	if pidGone && f.held(st) {
 		if err := c.ClearRole(); err != nil {
-			errs = append(errs, fmt.Errorf("clear the audit role of process %d: %w", f.PID, err))
+			errs = append(errs, fmt.Errorf("clear the audit role of process %d: %w", st.PID, err))
 		} else {
 			report.RoleCleared = true
 		}
@@ -284,7 +284,7 @@ func undoChanges(c auditControl, f undoFile, pidGone bool) (UndoReport, error) {
 // undoLocked is undoChanges where the configuration cannot be changed before the next
 // boot: only the role can be given up. held says that f's process has it and is gone.
 func undoLocked(c auditControl, f undoFile, held bool) (report UndoReport, err error) {
-	if held && f.PID != 0 {
+	if held {
 		if err := c.ClearRole(); err != nil {
 			return report, fmt.Errorf("clear the audit role of process %d: %w", f.PID, err)
 		}

@@ -22,10 +22,13 @@ import (
 // undoFile is the content of the undo file. It is on disk, fsynced, before the
 // kernel is touched, so it may tell of changes that were never made.
 type undoFile struct {
-	Version  int             `json:"version"`
-	BootID   string          `json:"boot_id"`
-	PID      int             `json:"pid"`         // of the recorder
-	Start    uint64          `json:"start_ticks"` // its start, clock ticks since boot
+	Version int    `json:"version"`
+	BootID  string `json:"boot_id"`
+	PID     int    `json:"pid"`         // of the recorder
+	Start   uint64 `json:"start_ticks"` // its start, clock ticks since boot
+	// Before is a recorder before it, dead, that the kernel still had for the records
+	// when this one took over what it had left; 0: none.
+	Before   int             `json:"before,omitempty"`
 	Written  time.Time       `json:"written"`
 	Settings []settingChange `json:"settings"`
 	Rules    []undoRule      `json:"rules"`

@@ -279,8 +279,8 @@ func TestGatherWait(t *testing.T) {
 		want time.Duration
 	}{
 		{"hardly anything", 20, gatherSparse},
-		{"some programs", 1000, gatherMiddle},
-		{"2,000 programs a second", 16_000, gatherMiddle},
+		{"some programs", 1000, gatherUsual},
+		{"2,000 programs a second", 16_000, gatherUsual},
 		{"a flood", 100_000, gatherBusy},
 	}
 	for _, tt := range tests {
@@ -295,7 +295,43 @@ func TestGatherWait(t *testing.T) {
 			t.Errorf("%s: records gather for %v, want %v (rate %.0f)", tt.name, got, tt.want, g.rate)
 		}
 	}
-	if got := (&gatherer{fixed: time.Millisecond}).wait(); got != time.Millisecond {
-		t.Errorf("a time that is set: %v", got)
+	for _, wait := range []time.Duration{(&gatherer{fixed: time.Millisecond}).wait(), (&gatherer{fixed: time.Millisecond}).waitAfterQuiet(time.Now())} {
+		if wait != time.Millisecond {
+			t.Errorf("a time that is set: %v", wait)
+		}
+	}
+}
+
+// After quiet the wait is short, but not again and again.
+func TestGatherAfterQuiet(t *testing.T) {
+	var g gatherer
+	now := time.Unix(100, 0)
+	short := func(n int, every time.Duration) (count int) {
+		for range n {
+			now = now.Add(every)
+			if g.waitAfterQuiet(now) == gatherPrompt {
+				count++
+			}
+		}
+		return count
+	}
+	if got := short(5, time.Second); got != 5 {
+		t.Errorf("%d of 5 waits are short at one a second; want all", got)
+	}
+	if got := short(1000, 50*time.Millisecond); got < 50*promptRate || got > 50*promptRate+promptBurst {
+		t.Errorf("%d of 1000 waits are short at 20 a second; want %d to %d", got, 50*promptRate, 50*promptRate+promptBurst)
+	}
+}
+
+// An event that was read in half is read on soon, once.
+func TestGatherHalf(t *testing.T) {
+	var g gatherer
+	var waits []time.Duration
+	for _, half := range []bool{false, true, true, false} {
+		g.found(true, half)
+		waits = append(waits, g.wait())
+	}
+	if want := []time.Duration{gatherSparse, gatherRest, gatherSparse, gatherSparse}; !slices.Equal(waits, want) {
+		t.Errorf("waits %v, want %v", waits, want)
 	}
 }

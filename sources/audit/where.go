@@ -11,13 +11,16 @@ import "bytes"
 // could not be made absolute, or is only a name for another; ok is false if there
 // is no path at all.
 func (d *Decoder) resolve(dst []byte, it *item, c call, s side) (path []byte, whole, ok bool) {
+	d.how = pathTold
 	fd, hasFD := d.descriptor(s.dir)
 	if it.name == nil || string(it.name) == "(null)" || string(it.name) == `""` {
 		// The call names an open file: fchmod, or AT_EMPTY_PATH.
 		if c.fd != none {
 			fd, hasFD = d.descriptor(c.fd)
 		}
+		d.name = d.name[:0]
 		if p, known := d.ask(fd, hasFD, it.dev, it.inode, it.has&itemInode != 0); known {
+			d.how = pathAsked
 			return AppendPath(dst, nil, p), true, true
 		}
 		return dst, false, false
@@ -60,10 +63,21 @@ func (d *Decoder) resolve(dst []byte, it *item, c call, s side) (path []byte, wh
 
 var slash = []byte("/")
 
-// below appends the path of it, called name below what descriptor fd refers to.
+// below appends the path of it, called name below what descriptor fd refers to, and
+// says in d.how what came of it.
+func (d *Decoder) below(dst []byte, fd int32, name []byte, it, parent *item) (path []byte, ok bool) {
+	if path, ok = d.askDirectory(dst, fd, name, it, parent); ok {
+		d.how = pathAsked
+	} else if parent != nil && len(name) > 0 {
+		d.how = pathMissing
+	}
+	return path, ok
+}
+
+// askDirectory is the part of below that asks.
 // What the records say of inodes decides: that of the directory that holds the
 // file, which the PARENT item has, or else that of the file.
-func (d *Decoder) below(dst []byte, fd int32, name []byte, it, parent *item) ([]byte, bool) {
+func (d *Decoder) askDirectory(dst []byte, fd int32, name []byte, it, parent *item) ([]byte, bool) {
 	if len(name) == 0 {
 		p, ok := d.ask(fd, true, it.dev, it.inode, it.has&itemInode != 0)
 		return AppendPath(dst, nil, p), ok
