@@ -3,6 +3,7 @@
 package recorder
 
 import (
+	"slices"
 	"sync"
 
 	"seismo/internal/event"
@@ -17,11 +18,17 @@ type pool struct {
 
 	mu    sync.Mutex
 	empty []*event.Batch
+	takes int // since unused was looked at
+	least int // of the empty ones, since then: so many were not used
 }
 
 // maxIdle bounds the empty batches that are kept: after a stall of the disk their
-// memory must not stay for ever.
-const maxIdle = 32
+// memory must not stay for ever. Of those that were not used while lookEvery batches
+// were taken, half are given up.
+const (
+	maxIdle   = 32
+	lookEvery = 64
+)
 
 func newPool(n int) *pool {
 	p := &pool{tokens: make(chan struct{}, n)}
@@ -38,10 +45,26 @@ func (p *pool) take() *event.Batch {
 	defer p.mu.Unlock()
 	if n := len(p.empty); n > 0 {
 		b := p.empty[n-1]
+		p.empty[n-1] = nil
 		p.empty = p.empty[:n-1]
+		p.trim()
 		return b
 	}
+	p.trim()
 	return event.NewBatch(16)
+}
+
+// trim gives up batches that are not used. They lie at the front.
+func (p *pool) trim() {
+	if p.takes == 0 {
+		p.least = len(p.empty)
+	}
+	p.least = min(p.least, len(p.empty))
+	if p.takes++; p.takes < lookEvery {
+		return
+	}
+	p.empty = slices.Delete(p.empty, 0, (p.least+1)/2)
+	p.takes = 0
 }
 
 // give takes b back, emptied. A batch that was not taken from the pool is left to

@@ -107,7 +107,7 @@ type Recorder struct {
 	matcher *engine.Matcher
 	pending []*event.Batch // judged, not yet written
 	events  int            // in pending
-	oldest  time.Time      // when the first of pending came
+	oldest  time.Time      // since when the first of pending waits, see waitsSince
 	unsaid  []event.Loss   // what could not be written, to be told with the next write
 	failing bool           // the last write was given up
 	holding bool           // pending has the last batch of a log so far, see holds
@@ -213,9 +213,9 @@ func (r *Recorder) work(ctx context.Context) error {
 	defer expire.Stop()
 	due := time.NewTimer(time.Hour)
 	defer due.Stop()
+	var set time.Time // what due is set to, zero: nothing that counts
 	for {
-		var wait time.Duration
-		var err error
+		var f func() error
 		select {
 		case b, ok := <-r.full:
 			if !ok {
@@ -224,23 +224,32 @@ func (r *Recorder) work(ctx context.Context) error {
 					return r.flush(ctx)
 				})
 			}
-			err = r.step(func() (err error) {
-				wait, err = r.received(ctx, b)
-				return err
-			})
+			f = func() error { return r.received(ctx, b) }
 		case <-due.C:
-			err = r.step(func() error { return r.flush(ctx) })
+			set = time.Time{}
+			f = func() error { return r.flush(ctx) }
 		case <-expire.C:
-			err = r.step(func() error {
-				wait = r.tidy()
+			f = func() error {
+				r.tidy()
 				return nil
-			})
+			}
 		}
+		var at time.Time
+		err := r.step(func() error {
+			err := f()
+			at = r.deadline()
+			return err
+		})
 		if err != nil {
 			return err
 		}
-		if wait > 0 {
-			due.Reset(wait)
+		if !at.Equal(set) { // each change may wake a thread
+			set = at
+			if at.IsZero() {
+				due.Stop()
+			} else {
+				due.Reset(time.Until(at))
+			}
 		}
 	}
 }
@@ -252,31 +261,46 @@ func (r *Recorder) step(f func() error) error {
 	return f()
 }
 
-// received judges b. It returns how long what is pending may wait; 0 says that it
-// was written, or that another batch follows at once.
-func (r *Recorder) received(ctx context.Context, b lent) (wait time.Duration, err error) {
+// received judges b, and writes what is pending where that is due.
+func (r *Recorder) received(ctx context.Context, b lent) error {
 	came := b.Len()
 	if r.holding && (came > 0 || len(r.pending) >= maxBatches/2) {
 		r.holding = false
 		if err := r.flush(ctx); err != nil {
-			return 0, err
+			return err
 		}
 	}
 	r.judge(b.Batch)
 	r.inFlight.Add(int64(b.Len() - came))
 	r.take(b.Batch, b.weight)
-	if r.holding = r.holding || r.holds(b.Batch); r.holding {
-		return 0, nil
+	if r.holding = r.holding || r.holds(b.Batch); r.holding || r.retriesLater() {
+		return nil
 	}
-	if r.failing && len(r.full) > 0 && len(r.pending) < maxBatches/2 {
-		return 0, nil // one try for all that waits
-	}
-	wait = r.cfg.BatchDelay - time.Since(r.oldest)
-	if wait > 0 && r.events < r.cfg.BatchSize && len(r.pending) < maxBatches/2 &&
+	left := r.cfg.BatchDelay - time.Since(r.oldest)
+	if left > r.cfg.BatchDelay/earlyPart && r.events < r.cfg.BatchSize && len(r.pending) < maxBatches/2 &&
 		(r.cfg.Urgent == nil || !r.cfg.Urgent(b.Batch)) {
-		return wait, nil
+		return nil
 	}
-	return 0, r.flush(ctx)
+	return r.flush(ctx)
+}
+
+// earlyPart is the part of the delay by which a write may be early: where batches
+// come all the time, one of them is written with what waits, and no timer is needed.
+const earlyPart = 20
+
+// retriesLater reports whether there is to be one try for all that waits, after a
+// write was given up.
+func (r *Recorder) retriesLater() bool {
+	return r.failing && len(r.full) > 0 && len(r.pending) < maxBatches/2
+}
+
+// deadline returns when what is pending is to be written, the zero time where nothing
+// is or another batch decides it.
+func (r *Recorder) deadline() time.Time {
+	if len(r.pending) == 0 || r.holding || r.retriesLater() {
+		return time.Time{}
+	}
+	return r.oldest.Add(r.cfg.BatchDelay)
 }
 
 // holds reports whether b is to wait for the batch after it, or the end of the input:
@@ -309,19 +333,13 @@ func (r *Recorder) closeWindows() {
 	}
 }
 
-// tidy forgets processes and looks at /proc where that is due. It returns how
-// long what came of it may wait.
-func (r *Recorder) tidy() time.Duration {
+// tidy forgets processes and looks at /proc where that is due.
+func (r *Recorder) tidy() {
 	if !r.cfg.Live {
-		return 0
+		return
 	}
-	waited := len(r.pending) > 0
 	r.expire(time.Now().UnixNano())
 	r.sweepAgain()
-	if !waited && len(r.pending) > 0 {
-		return max(r.cfg.BatchDelay, 1)
-	}
-	return 0
 }
 
 // judge has the table and the matcher work on b.
@@ -385,10 +403,29 @@ func (r *Recorder) sweepAgain() {
 }
 
 func (r *Recorder) take(b *event.Batch, weight int64) {
-	if len(r.pending) == 0 {
-		r.oldest = time.Now()
+	if since := r.waitsSince(b); len(r.pending) == 0 || since.Before(r.oldest) {
+		r.oldest = since
 	}
 	r.pending = append(r.pending, b)
 	r.events += b.Len()
 	r.weight += weight
+}
+
+// maxGathered bounds how long before b came an event of it can have begun to wait: a
+// call that waited for somebody, say for a connection, has the time of its begin.
+const maxGathered = 200 * time.Millisecond
+
+// waitsSince returns when the oldest event of b happened: of events as they happen,
+// the time for which the source let them gather is part of their delay.
+func (r *Recorder) waitsSince(b *event.Batch) time.Time {
+	now := time.Now()
+	if !r.cfg.Live {
+		return now
+	}
+	wall := now.UnixNano()
+	oldest := wall
+	for _, e := range b.Events() {
+		oldest = min(oldest, e.Time)
+	}
+	return now.Add(-min(time.Duration(wall-oldest), maxGathered))
 }

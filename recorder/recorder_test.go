@@ -28,6 +28,7 @@ type script struct {
 }
 
 type step struct {
+	age    time.Duration // of its events when they come; 0: they are of 1970
 	events int
 	wait   time.Duration
 	loss   string
@@ -63,6 +64,9 @@ func (s *script) Read(ctx context.Context, b *event.Batch) error {
 		s.mu.Unlock()
 		e := b.Add(event.KindSyscall, event.OpCall)
 		e.Time, e.Serial = int64(n)*1e6, n
+		if st.age > 0 {
+			e.Time = time.Now().Add(-st.age).UnixNano()
+		}
 		if st.text > 0 {
 			e.SetText(event.SyscallPath, make([]byte, st.text))
 		}
@@ -199,6 +203,37 @@ func TestEventsWaitForOthersButNotLongerThanTheDelay(t *testing.T) {
 			t.Errorf("events of each write: %v; want %v", k.writes, want)
 		}
 	})
+}
+
+// The delay of an event begins when it happens, not when it is read; of a call that was
+// begun long ago, shortly before it is read.
+func TestTheDelayBeginsWithTheEvent(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		age  time.Duration
+		next time.Duration // when the next event comes
+		want []int         // events of each write
+	}{
+		{"just now", 1, 900 * time.Millisecond, []int{2}},
+		{"it gathered for 150 ms", 150 * time.Millisecond, 900 * time.Millisecond, []int{1, 1}},
+		{"it gathered for 150 ms, and the next comes in time", 150 * time.Millisecond, 700 * time.Millisecond, []int{2}},
+		{"an hour ago", time.Hour, 700 * time.Millisecond, []int{2}},
+		{"an hour ago, and the next comes late", time.Hour, 850 * time.Millisecond, []int{1, 1}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				src := newScript(step{events: 1, age: tt.age}, step{events: 1, age: 1, wait: tt.next})
+				k := &sink{}
+				r := newRecorder(t, recorder.Config{Source: src, Sinks: []recorder.Sink{k}, BatchDelay: time.Second, Live: true})
+				if err := r.Run(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if !slices.Equal(k.writes, tt.want) {
+					t.Errorf("events of each write: %v; want %v", k.writes, tt.want)
+				}
+			})
+		})
+	}
 }
 
 func TestAFullOrUrgentBatchIsWrittenAtOnce(t *testing.T) {

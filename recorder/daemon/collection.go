@@ -111,6 +111,9 @@ func (l *life) plan(src planned, s audit.State) audit.Plan {
 	if !l.ofOthers(s) {
 		return src.Plan()
 	}
+	if s.Unknown != "" {
+		return audit.Plan{}
+	}
 	l.collecting.looked = time.Now()
 	f, err := audit.ReadInForce()
 	if err != nil {
@@ -138,6 +141,10 @@ func collectionOf(s audit.State, p audit.Plan, d event.Demand, beside event.Kind
 		switch {
 		case kinds.Has(k):
 			c.Kinds = append(c.Kinds, k.String())
+			if k == event.KindSyscall && p.Sees.FailedOnly && d.Kinds.Has(k) && d.Kinds != event.AllKinds && len(d.Calls) == 0 {
+				c.Unmet = append(c.Unmet, "loaded signals ask for events of kind syscall, of which only calls that failed are recorded")
+			}
+		case s.Unknown != "": // it may be recorded, or not
 		case d.Kinds.Has(k) && d.Kinds != event.AllKinds:
 			c.Unmet = append(c.Unmet, fmt.Sprintf("loaded signals ask for events of kind %s, which are not recorded", k))
 		}
@@ -145,11 +152,14 @@ func collectionOf(s audit.State, p audit.Plan, d event.Demand, beside event.Kind
 	for _, u := range p.Unmet {
 		c.Unmet = append(c.Unmet, u.String())
 	}
+	if s.Unknown != "" {
+		c.Unmet = append(c.Unmet, s.Unknown)
+	}
 	c.Unmet = append(c.Unmet, d.Unmet...)
 	for _, missing := range notSeenCalls(p, d.Calls) {
 		c.Unmet = append(c.Unmet, "loaded signals ask for system call "+missing+": no rule in force sees it")
 	}
-	if n := unwatched(p.Sees.Folders, d.Paths); n > 0 && !watchPaths {
+	if n := unwatched(p.Sees.Folders, d.Paths); n > 0 && !watchPaths && s.Unknown == "" {
 		c.Unmet = append(c.Unmet, fmt.Sprintf("loaded signals name %d paths that are not watched, and watchSignalPaths is false", n))
 	}
 	return c

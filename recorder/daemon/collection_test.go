@@ -39,6 +39,15 @@ func TestCollectionOf(t *testing.T) {
 		{"rules of others", audit.Plan{Sees: plan.Sees, InForce: []string{"theirs"}}, event.Demand{Calls: []string{"execve", "mount"}}, 0,
 			monitordb.Collection{Source: "unicast", Kinds: []string{"process", "file"}, Paths: []string{"/etc"}, Calls: []string{"execve"}, Rules: []string{"theirs"},
 				Unmet: []string{"loaded signals ask for system call mount: no rule in force sees it"}}},
+		{"of the system calls only those that failed", audit.Plan{Sees: audit.Sees{Kinds: process | event.SetOf(event.KindSyscall), FailedOnly: true}},
+			event.Demand{Kinds: process | event.SetOf(event.KindSyscall)}, 0,
+			monitordb.Collection{Source: "unicast", Kinds: []string{"process", "syscall"}, Rules: []string{"r"},
+				Unmet: []string{"loaded signals ask for events of kind syscall, of which only calls that failed are recorded"}}},
+	}
+	got := collectionOf(audit.State{Way: audit.WayPlugin, Unknown: "nobody answers"}, audit.Plan{}, event.Demand{Kinds: process | file, Paths: []string{"/etc"}}, dns, false)
+	want := monitordb.Collection{Source: "plugin", Kinds: []string{"dns"}, Unmet: []string{"nobody answers"}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("of rules that are not known: collectionOf = %+v; want %+v", got, want)
 	}
 	for _, tt := range tests {
 		got := collectionOf(audit.State{Way: audit.WayUnicast, Rules: []string{"r"}}, tt.p, tt.d, tt.also, false)

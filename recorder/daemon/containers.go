@@ -86,6 +86,9 @@ func (c *containers) Read(ctx context.Context, b *event.Batch) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case l := <-c.look:
+			if hasEnded(l.process.PID) { // most have, and this is cheaper to find out
+				continue
+			}
 			id, err := c.of(l.process.PID, l.time)
 			if err != nil || id == "" {
 				continue // it has ended, or is in none

@@ -11,9 +11,11 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -47,17 +49,21 @@ type Options struct {
 // [audit.OpenKernel].
 func Run(ctx context.Context, o Options) (err error) {
 	gc := newCollector()
+	_, _ = releaseText() // what follows takes fewer pages then
 	if o.Duration > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, o.Duration)
 		defer cancel()
 	}
 	l := &life{Options: o, gc: gc, warned: map[string]bool{}}
+	if err := setTimerSlack(); err != nil {
+		o.Log.Debug().Err(err).Msg("the recorder is woken more often than it need be")
+	}
 	l.reloads.loaded = stamp(o.Files) // what changes from here on is loaded again
 	if l.signals, err = o.Load(); err != nil {
 		return err
 	}
-	if err := audit.CheckPrivilege(); err != nil {
+	if err := audit.CheckPrivilege(); err != nil && !onlyReads(&o) {
 		return err
 	}
 	for _, dir := range o.Paths.Folders() {
@@ -71,13 +77,13 @@ func Run(ctx context.Context, o Options) (err error) {
 	}
 	defer unlock()
 	undo := o.Paths.Undo
-	if l.continued, err = undoAll(undoPlace, undo, o.Log); err != nil {
+	if err := undoOthers(undoPlace, undo, o.Log); err != nil {
 		return err
 	}
 	defer func() {
 		// Whatever ends this function, a panic included, the kernel gets its
 		// settings back; after a regular end there is nothing left to do.
-		_, undoErr := undoLeftOver(undo, o.Log)
+		undoErr := undoLeftOver(undo, o.Log)
 		if undoErr == nil {
 			forgetPlace(undoPlace, undo)
 		}
@@ -98,13 +104,13 @@ type life struct {
 	Options
 	db     *monitordb.DB
 	rec    *recorder.Recorder
+	table  *process.Table
 	source recorder.Source
 	urgent urgency
 	gc     *collector
-	// continued: what a killed recorder had changed in the kernel was in force until the
-	// start of this one.
-	continued bool
-	hashes    *hashes // nil: programs are not hashed
+	hashes *hashes // nil: programs are not hashed
+
+	beat <-chan struct{} // each second, see pulse
 
 	// What follows belongs to the goroutine of keep.
 	signals    *Signals // in force
@@ -114,6 +120,7 @@ type life struct {
 	warned     map[string]bool           // what was said is not watched
 	collecting collecting
 	saved      [sha256.Size]byte // of the memory that was written last
+	survey     survey
 }
 
 func (l *life) record(ctx context.Context) error {
@@ -131,22 +138,22 @@ func (l *life) record(ctx context.Context) error {
 	l.warn(l.signals)
 	l.startHashes()
 	defer l.stopHashes()
-	known := l.recall(start, host.boot)
 	position, err := l.db.Position()
 	if err != nil {
 		return err
 	}
-	position.Killed = l.continued && !last.Clean && position.Serial != 0 && position.Boot == host.boot
-	src, err := openSource(l, position)
+	position.Killed = !last.Clean && position.Serial != 0 && position.Boot == host.boot
+	src, counts, err := openSource(l, position)
 	if err != nil {
 		return err
 	}
 	l.source = src
+	known := l.recall(start, host.boot) // events wait in the socket meanwhile
 	if err := l.db.NoteHost(start, monitordb.Host{Time: time.Now().UnixNano(), MachineID: host.machineID, Name: host.name,
 		Platform: runtime.GOOS, Kernel: host.kernel, TimeZone: host.zone, Version: l.Version, BootID: host.boot, Program: fmt.Sprintf("%x", l.signals.Program.Digest())}); err != nil {
 		return errors.Join(err, src.Close())
 	}
-	table := process.NewTable(process.Options{Host: host.machineID, Boot: host.boot, Live: true, ProcFS: os.DirFS("/proc"),
+	l.table = process.NewTable(process.Options{Host: host.machineID, Boot: host.boot, Live: true, ProcFS: os.DirFS("/proc"),
 		Users: process.NewUsers(os.DirFS("/etc")), Expiry: l.Config.ProcessExpiration, Stored: func(pid int32) *event.Process { return known.running[pid] }, Hashes: l.knownHashes()})
 	sinks := []recorder.Sink{l.db, newLossLog(l.Log, time.Now)}
 	l.show()
@@ -156,7 +163,9 @@ func (l *life) record(ctx context.Context) error {
 	beside, kinds, seen := l.besides()
 	l.collecting.beside = kinds
 	l.noteCollection(start, becauseStart)
-	l.rec, err = recorder.New(recorder.Config{Source: src, Beside: beside, Patience: l.Config.EventQueueExpiry, Seen: seen, Table: table, IDs: l.db.IDs(), Program: l.signals.Program, Sinks: sinks,
+	beating := newPulse(src)
+	l.beat = beating.beat
+	l.rec, err = recorder.New(recorder.Config{Source: beating, Beside: beside, Patience: l.Config.EventQueueExpiry, Seen: seen, Table: l.table, IDs: l.db.IDs(), Program: l.signals.Program, Sinks: sinks,
 		Matcher: engine.MatcherOptions{DisableSignalsTrie: l.Config.DisableSignalsTrie,
 			Live: l.Config.SignalWorkLimit > 0, BudgetPerEvent: uint64(l.Config.SignalWorkLimit)},
 		BatchSize: l.Config.NewEventLimit, BatchDelay: l.Config.BatchWriteDelay, Urgent: l.urgent.urgent, Live: true})
@@ -167,10 +176,10 @@ func (l *life) record(ctx context.Context) error {
 	// begin unseen between this look at /proc and the first read.
 	found := event.NewBatch(256)
 	found.Platform = "linux"
-	if !position.Killed {
+	if !counts {
 		found.Losses = append(found.Losses, notSeen(last)...)
 	} // else the source counts what was missed
-	n, err := l.takeUp(start, table, known, found)
+	n, err := l.takeUp(start, known, last, found)
 	if err != nil {
 		return errors.Join(err, src.Close(), closeAll(beside))
 	}
@@ -181,16 +190,23 @@ func (l *life) record(ctx context.Context) error {
 	return l.loop(ctx)
 }
 
-// takeUp has the processes that run stored with found, and what signals remember of
-// them ready. It returns how many there are.
-func (l *life) takeUp(ctx context.Context, table *process.Table, known recalled, found *event.Batch) (int, error) {
-	n, err := table.Bootstrap(found)
+// takeUp has the processes that run stored with found, the ends of those that no longer
+// do, and what signals remember of them ready. It returns how many run.
+func (l *life) takeUp(ctx context.Context, known recalled, last monitordb.LastSeen, found *event.Batch) (int, error) {
+	if err := l.endEarlier(ctx, known.earlier, last); err != nil {
+		return 0, err
+	}
+	n, err := l.table.Bootstrap(found)
 	if err != nil {
 		return 0, err
 	}
+	l.table.Recall(found, slices.Collect(maps.Values(known.running)))
 	found.Losses = append(found.Losses, known.losses...)
-	l.remember(&known, table.Living())
-	return n, l.rec.Inject(ctx, found)
+	l.remember(&known, l.table.Living())
+	if err := l.rec.Inject(ctx, found); err != nil {
+		return 0, err
+	}
+	return n, l.noteSurvey(ctx, true)
 }
 
 // notSeen returns the loss of the time since a recorder wrote last.
@@ -226,7 +242,7 @@ func (l *life) loop(ctx context.Context) error {
 	s := l.rec.Stats()
 	end := context.WithoutCancel(ctx)
 	l.rec.Ask(func(m *engine.Matcher) { err = errors.Join(err, l.writeFigures(end, m)) })
-	err = errors.Join(err, l.writeStats(end), l.saveState(l.Paths.State))
+	err = errors.Join(err, l.writeStats(end), l.saveState(l.Paths.State), l.noteSurvey(end, true))
 	l.Log.Info().Uint64("records", s.Source.Received).Uint64("events", s.Assembled).Uint64("stored", s.Stored).
 		Uint64("matches", s.Tags).Uint64("kernel_lost", s.Source.KernelLost).Uint64("dropped", s.Dropped).Msg("stopped")
 	return err
@@ -241,15 +257,17 @@ const (
 
 // keep does each second what is due.
 func (l *life) keep(ctx context.Context) {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
+	late := time.NewTimer(lateAfter)
+	defer late.Stop()
 	said := func(err error, what string) {
 		if err != nil && ctx.Err() == nil {
 			l.Log.Error().Err(err).Msg(what)
 		}
 	}
+	wide := newWidth(processorTime(), time.Now())
 	for n := 0; ; n++ {
 		l.gc.follow()
+		wide.follow(processorTime(), time.Now())
 		if n < 2 || n%statsEvery == 0 { // the first events are to be seen soon
 			said(l.writeStats(ctx), "the figures could not be written")
 		}
@@ -264,12 +282,15 @@ func (l *life) keep(ctx context.Context) {
 		}
 		if n%stateEvery == stateEvery-1 {
 			said(l.saveState(l.Paths.State), "after a restart signals will not know what they do now")
+			said(l.noteSurvey(ctx, false), "the next start will take longer")
 		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-l.beat:
+		case <-late.C:
 		}
+		late.Reset(lateAfter)
 		l.tellSource()
 		if l.reloads.due(l.Files, time.Now()) {
 			l.reload(ctx)

@@ -12,7 +12,7 @@ func TestGCPercent(t *testing.T) {
 	for _, tt := range []struct {
 		live uint64
 		want int
-	}{{0, 20}, {1 * mb, 200}, {6 * mb, 200}, {8 * mb, 150}, {10 * mb, 100}, {16 * mb, 25}, {17 * mb, 20}, {20 * mb, 20}, {900 * mb, 20}} {
+	}{{0, 30}, {1 * mb, 200}, {4 * mb, 200}, {5 * mb, 180}, {7 * mb, 100}, {10 * mb, 40}, {11 * mb, 30}, {14 * mb, 30}, {20 * mb, 30}, {900 * mb, 30}} {
 		if got := gcPercent(tt.live); got != tt.want {
 			t.Errorf("gcPercent(%d MB) = %d; want %d", tt.live/mb, got, tt.want)
 		}

@@ -55,6 +55,9 @@ func (l *life) startHashes() {
 		l.Log.Warn().Err(err).Msg("programs are not hashed")
 		return
 	}
+	if err := CanHash(); err != nil { // the client tells it as a loss
+		l.Log.Warn().Err(err).Msg("programs are not hashed")
+	}
 	damage := loadHashes(o.Cache, l.Paths.Images)
 	client, err := imagehash.New(o)
 	if err != nil {

@@ -11,3 +11,6 @@ func helperOptions(o *imagehash.Options) (warning, err error) {
 	o.Start, o.Watch = s.Start, watch
 	return warning, nil
 }
+
+// CanHash returns why this program can hash no programs, nil if it can.
+func CanHash() error { return imagehash.Unconfined() }

@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"seismo/engine"
@@ -20,6 +21,7 @@ import (
 // recalled is what the recorders before knew.
 type recalled struct {
 	running map[int32]*event.Process // of this boot, by pid: the latest image, if its end is not stored
+	earlier []*event.Process         // the same of earlier boots: they ended with those
 	matcher *engine.Matcher          // that has the memory
 	losses  []event.Loss             // of what could not be recalled
 }
@@ -42,7 +44,7 @@ func (l *life) recall(ctx context.Context, boot string) recalled {
 	r.losses = l.loadState(l.Paths.State, r.matcher)
 	reader, err := monitordb.OpenReader(l.Paths.Database)
 	if err == nil {
-		r.running, err = l.running(ctx, reader, boot)
+		r.running, r.earlier, err = running(ctx, reader, boot)
 		lost, again := l.judgeAgain(ctx, reader, r.matcher)
 		r.losses = append(r.losses, lost...)
 		err = errors.Join(err, again, reader.Close())
@@ -54,20 +56,25 @@ func (l *life) recall(ctx context.Context, boot string) recalled {
 	return r
 }
 
-// running returns the images of this boot that may still run, by pid.
-func (l *life) running(ctx context.Context, reader *monitordb.Reader, boot string) (map[int32]*event.Process, error) {
+// running returns the images that were stored without an end: those of this boot, which
+// may still run, by pid, and those of earlier boots.
+func running(ctx context.Context, reader *monitordb.Reader, boot string) (byPID map[int32]*event.Process, earlier []*event.Process, err error) {
 	if boot == "" {
-		return nil, nil // nothing tells that it is still the same
+		return nil, nil, nil // nothing tells that it is still the same
 	}
-	images, err := reader.Running(ctx, boot)
+	images, err := reader.Running(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	byPID := make(map[int32]*event.Process, len(images))
+	byPID = make(map[int32]*event.Process, len(images))
 	for _, p := range images {
-		byPID[p.PID] = p
+		if p.Boot == boot {
+			byPID[p.PID] = p
+		} else {
+			earlier = append(earlier, p)
+		}
 	}
-	return byPID, nil
+	return byPID, earlier, nil
 }
 
 // judgeAgain has m judge the stored events that are not in its memory, the oldest
@@ -104,5 +111,72 @@ func (l *life) judgeAgain(ctx context.Context, reader *monitordb.Reader, m *engi
 func (l *life) remember(r *recalled, living map[event.ProcessKey]bool) {
 	r.matcher.Forget(func(key event.ProcessKey) bool { return living[key] })
 	l.rec.Ask(func(m *engine.Matcher) { m.TakeOver(r.matcher) })
-	r.running, r.matcher = nil, nil
+	r.running, r.earlier, r.matcher = nil, nil, nil
+}
+
+// endEarlier stores that the processes of earlier boots have ended: at the time at which
+// their recorder is known to have run last, and they with it. That is early by what the
+// machine ran on without a recorder.
+func (l *life) endEarlier(ctx context.Context, images []*event.Process, last monitordb.LastSeen) error {
+	when := last.Time
+	if now := time.Now().UnixNano(); when == 0 || when > now {
+		when = now
+	}
+	for some := range slices.Chunk(images, 1000) {
+		b := event.NewBatch(len(some))
+		b.Platform = platform
+		for _, p := range some {
+			e := b.Add(event.KindProcess, event.OpEnd)
+			e.Time, e.PID, e.PPID, e.Process = max(when, p.Start), p.PID, p.PPID, p
+			e.SetInt(event.ProcessEndTime, e.Time)
+		}
+		if err := l.rec.Inject(ctx, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// surveyRows is how many processes are stored between two surveys. What is stored after
+// one is looked at by the next start.
+const surveyRows = 20_000
+
+// survey keeps when what ran was noted.
+type survey struct {
+	noted int64            // Top of what is in the database
+	next  monitordb.Survey // that was made a while ago
+}
+
+// lookAround returns what runs now.
+func (l *life) lookAround() (s monitordb.Survey, err error) {
+	// First the number: what is stored from here on is found by it.
+	if s.Top, err = l.db.LastProcess(); err != nil {
+		return s, err
+	}
+	l.rec.Ask(func(*engine.Matcher) {
+		for key := range l.table.Living() {
+			s.Running = append(s.Running, key)
+		}
+	})
+	return s, nil
+}
+
+// noteSurvey notes what ran a while ago, so that the ends that were on their way then are
+// stored; now says that none are on their way.
+func (l *life) noteSurvey(ctx context.Context, now bool) error {
+	s, err := l.lookAround()
+	if err != nil {
+		return err
+	}
+	note := l.survey.next
+	if l.survey.next = s; now {
+		note = s
+	} else if note.Top-l.survey.noted < surveyRows {
+		return nil
+	}
+	if err := l.db.NoteSurvey(ctx, note); err != nil {
+		return err
+	}
+	l.survey.noted = note.Top
+	return nil
 }

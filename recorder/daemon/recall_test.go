@@ -42,10 +42,9 @@ var beginning = time.Now().Add(-time.Minute).Truncate(time.Millisecond)
 // run is one recorder over a home folder: table and matcher as the product has
 // them, with batches of the test in place of the kernel's.
 type run struct {
-	t     *testing.T
-	life  *life
-	table *process.Table
-	home  string
+	t    *testing.T
+	life *life
+	home string
 }
 
 // begin starts a recorder on what the one before left. proc is what runs.
@@ -77,19 +76,15 @@ func begin(t *testing.T, home, boot string, proc fs.FS) *run {
 	if err := db.NoteHost(t.Context(), monitordb.Host{Time: beginning.UnixNano(), Platform: "linux", BootID: boot}); err != nil {
 		t.Fatal(err)
 	}
-	r := &run{t: t, life: l, home: home, table: process.NewTable(process.Options{Host: "m1", Boot: boot, Live: true, ProcFS: proc,
-		Stored: func(pid int32) *event.Process { return known.running[pid] }})}
-	l.rec, err = recorder.New(recorder.Config{Source: nothing{}, Table: r.table, IDs: db.IDs(), Program: program, Sinks: []recorder.Sink{db}, BatchSize: 100})
+	l.table = process.NewTable(process.Options{Host: "m1", Boot: boot, Live: true, ProcFS: proc,
+		Stored: func(pid int32) *event.Process { return known.running[pid] }})
+	r := &run{t: t, life: l, home: home}
+	l.rec, err = recorder.New(recorder.Config{Source: nothing{}, Table: l.table, IDs: db.IDs(), Program: program, Sinks: []recorder.Sink{db}, BatchSize: 100, Live: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	found := event.NewBatch(8)
-	found.Losses = known.losses
-	if _, err := r.table.Bootstrap(found); err != nil {
-		t.Fatal(err)
-	}
-	l.remember(&known, r.table.Living())
-	if err := l.rec.Inject(t.Context(), found); err != nil {
+	if _, err := l.takeUp(t.Context(), known, db.LastSeen(), found); err != nil {
 		t.Fatal(err)
 	}
 	return r

@@ -12,18 +12,19 @@ import (
 )
 
 // openSource takes the kernel's audit records by the way that the settings name. last
-// is how far the recording before this one is stored.
-func openSource(l *life, last event.Position) (recorder.Source, error) {
+// is how far the recording before this one is stored. counts says that the source tells
+// itself how much was missed since.
+func openSource(l *life, last event.Position) (src recorder.Source, counts bool, err error) {
 	home, err := filepath.Abs(filepath.Dir(l.Paths.Database))
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if real, err := filepath.EvalSymlinks(home); err == nil {
 		home = real // the kernel reports the real path
 	}
 	way, feed, err := openWay(l.Config.Source, last)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	k, err := audit.OpenKernel(audit.KernelOptions{
 		UndoPath:        l.Paths.Undo,
@@ -41,7 +42,7 @@ func openSource(l *life, last event.Position) (recorder.Source, error) {
 		BatchEvents: l.Config.NewEventLimit,
 	})
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	for _, w := range k.Warnings() {
 		l.warned[w] = true
@@ -49,7 +50,13 @@ func openSource(l *life, last event.Position) (recorder.Source, error) {
 	}
 	s := k.State()
 	l.Log.Info().Str("source", string(s.Way)).Str("reason", s.Reason).Int("rules", len(s.Rules)).Msg("audit records are taken")
-	return k, nil
+	return k, last.Killed && k.Continued(), nil
+}
+
+// onlyReads reports whether what is recorded is read from auditd, which needs no right to
+// ask or change the audit system.
+func onlyReads(o *Options) bool {
+	return o.Config.LeaveRules && (o.Config.Source == string(audit.WayPlugin) || strings.HasPrefix(o.Config.Source, "log:"))
 }
 
 // openWay returns the way that the setting source names, and opens what is not the

@@ -25,6 +25,12 @@ func (l *life) writeStats(ctx context.Context) error {
 	})
 }
 
+// processorTime returns the processor time that we have used until now.
+func processorTime() time.Duration {
+	user, system, _ := usage()
+	return user + system
+}
+
 // writeFigures adds what the signals did and cost since the last call, and tells of
 // those that were suspended. m judges with the program that the database knows of:
 // nobody swaps it meanwhile.

@@ -55,3 +55,6 @@ func fileNumber(info os.FileInfo) uint64 {
 	}
 	return 0
 }
+
+// hasEnded reports whether there is no process with this pid.
+func hasEnded(pid int32) bool { return syscall.Kill(int(pid), 0) == syscall.ESRCH }

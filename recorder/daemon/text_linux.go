@@ -36,12 +36,34 @@ func releaseText() (int, error) {
 		return 0, err
 	}
 	for _, m := range found {
+		divide(m)
 		_, _, errno := syscall.Syscall(syscall.SYS_MADVISE, m.from, m.to-m.from, syscall.MADV_DONTNEED)
 		if errno != 0 {
 			return 0, fmt.Errorf("give back the pages at %#x: %w", m.from, errno)
 		}
 	}
 	return resident, nil
+}
+
+// stretch is the size in bytes of the mappings that the program's own are divided into.
+// Where a page is missing the kernel maps those around it that are in the page cache as
+// well, 64 KiB in all, but none of another mapping (do_fault_around in mm/memory.c):
+// under a load 2.3 MB were in use of 14 that were resident. With mappings of 16 KiB 9 MB
+// are, with 8 KiB 7 MB, with 4 KiB 5 MB; each costs the kernel about 200 bytes.
+const stretch = 8 << 10
+
+// madvDontDump is MADV_DONTDUMP: it marks a mapping, and two that differ in a mark are
+// not joined. A core dump has no pages of files anyway.
+const madvDontDump = 0x10
+
+// divide makes mappings of a stretch each of m. What the kernel refuses, where a process
+// has as many mappings as it may, stays whole.
+func divide(m mapping) {
+	for at := m.from; at+stretch < m.to; at += 2 * stretch {
+		if _, _, errno := syscall.Syscall(syscall.SYS_MADVISE, at, stretch, madvDontDump); errno != 0 {
+			return
+		}
+	}
 }
 
 // unchanged returns the mappings of the file exe in smaps, in the form of

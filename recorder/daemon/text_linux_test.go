@@ -3,6 +3,8 @@
 package daemon
 
 import (
+	"bytes"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -42,6 +44,32 @@ Anonymous:             0 kB
 	}
 	if want := []mapping{{0x400000, 0x401000}, {0x401000, 0x403000}}; !slices.Equal(got, want) || resident != 12<<10 {
 		t.Errorf("unchanged() = %x, %d bytes; want %x, %d", got, resident, want, 12<<10)
+	}
+}
+
+// Where the program's mappings are divided, a page brings few of its neighbours: what is
+// not used stays out of memory.
+func TestDividedText(t *testing.T) {
+	if _, err := releaseText(); err != nil {
+		t.Fatal(err)
+	}
+	maps, err := os.ReadFile("/proc/self/maps")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for line := range strings.Lines(string(maps)) {
+		fields := bytes.Fields([]byte(line))
+		m, ok := parseMapping(fields)
+		if !ok || len(fields) != 6 || string(fields[1]) != "r-xp" || !strings.HasSuffix(string(fields[5]), ".test") {
+			continue
+		}
+		if n++; m.to-m.from > 2*stretch {
+			t.Errorf("a mapping of %d bytes; want at most %d", m.to-m.from, 2*stretch)
+		}
+	}
+	if n < 100 {
+		t.Errorf("the code is in %d mappings; want at least 100", n)
 	}
 }
 

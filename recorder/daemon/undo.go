@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// This file puts right what an earlier recorder left in the kernel: that of the
-// same folders, and one that recorded elsewhere on this host.
+// This file puts right what an earlier recorder left in the kernel: one that recorded
+// elsewhere on this host before the kernel is opened, that of the same folders where it
+// was not taken over (audit.OpenKernel), or when this one has ended.
 
 package daemon
 
@@ -24,38 +25,44 @@ import (
 const undoPlace = "/run/seismo/undo_path"
 
 // undoLeftOver puts back what the undo file at path says was changed in the
-// kernel, if there is one. until says that all of it was in force until now.
-func undoLeftOver(path string, log zerolog.Logger) (until bool, err error) {
+// kernel, if there is one.
+func undoLeftOver(path string, log zerolog.Logger) error {
 	report, err := audit.Undo(path)
-	switch {
-	case errors.Is(err, audit.ErrRunning):
-		return false, fmt.Errorf("another recorder runs on this host, whose audit system only one can set up; end it first (SIGINT): %w", err)
-	case err != nil:
-		return false, fmt.Errorf("put the audit settings back (%s): %w", path, err)
+	if err != nil {
+		return undoFailed(path, err)
 	}
 	if !report.Nothing {
 		log.Warn().Str("done", report.String()).Msg("an earlier recorder ended without putting the audit settings back; they are back now")
 	}
-	return report.Continued, nil
+	return nil
 }
 
-// undoAll puts back what a recorder of any home folder left, and notes that ours
-// at path comes next. until says that what ours had changed was in force until now.
-func undoAll(place, path string, log zerolog.Logger) (until bool, err error) {
-	if path, err = filepath.Abs(path); err != nil {
-		return false, err
+// undoFailed says that what the undo file at path tells of can not be put right.
+func undoFailed(path string, err error) error {
+	if errors.Is(err, audit.ErrRunning) {
+		return fmt.Errorf("another recorder runs on this host, whose audit system only one can set up; end it first (SIGINT): %w", err)
+	}
+	return fmt.Errorf("put the audit settings back (%s): %w", path, err)
+}
+
+// undoOthers puts back what a recorder of another home folder left, sees to it that what
+// ours at path left can be acted on, and notes that ours comes next.
+func undoOthers(place, path string, log zerolog.Logger) error {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return err
 	}
 	other, err := readPlace(place)
 	if err != nil {
-		return false, err
+		return err
 	}
 	if other != "" && other != path {
-		if _, err := undoLeftOver(other, log); err != nil {
-			return false, err
+		if err := undoLeftOver(other, log); err != nil {
+			return err
 		}
 	}
-	if until, err = undoLeftOver(path, log); err != nil {
-		return false, err
+	if err := audit.CheckUndoFile(path); err != nil {
+		return undoFailed(path, err)
 	}
 	err = ownFolder(filepath.Dir(place))
 	if err == nil {
@@ -63,9 +70,9 @@ func undoAll(place, path string, log zerolog.Logger) (until bool, err error) {
 	}
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) {
 		log.Warn().Err(err).Msg("a recorder with another home folder will not find what this one would leave if it were killed")
-		return until, nil
+		return nil
 	}
-	return until, err
+	return err
 }
 
 // maxPlace bounds the file that names the undo file: a path and a line end.
@@ -86,7 +93,7 @@ func readPlace(place string) (string, error) {
 	return path, nil
 }
 
-// forgetPlace removes the note of undoAll after the kernel is as it was.
+// forgetPlace removes the note of undoOthers after the kernel is as it was.
 func forgetPlace(place, path string) {
 	if abs, err := filepath.Abs(path); err == nil {
 		if noted, err := readPlace(place); err == nil && noted == abs {

@@ -20,7 +20,7 @@ import (
 func TestUndoPlace(t *testing.T) {
 	dir := t.TempDir()
 	place, undo := filepath.Join(dir, "run", "undo_path"), filepath.Join(dir, "home", "audit_undo.json")
-	if _, err := undoAll(place, undo, zerolog.Nop()); err != nil { // nothing is left over: no undo file is there
+	if err := undoOthers(place, undo, zerolog.Nop()); err != nil { // nothing is left over: no undo file is there
 		t.Fatal(err)
 	}
 	if got, err := readPlace(place); err != nil || got != undo {
@@ -63,7 +63,11 @@ func TestUndoOfRunningRecorder(t *testing.T) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err = undoLeftOver(path, zerolog.Nop())
+	err = undoOthers(filepath.Join(t.TempDir(), "run", "undo_path"), path, zerolog.Nop())
+	if !errors.Is(err, audit.ErrRunning) || !strings.Contains(err.Error(), "another recorder runs on this host") {
+		t.Errorf("undoOthers = %v; want %v, and the next step", err, audit.ErrRunning)
+	}
+	err = undoLeftOver(path, zerolog.Nop())
 	if !errors.Is(err, audit.ErrRunning) || !strings.Contains(err.Error(), "another recorder runs on this host") || strings.Count(err.Error(), path) != 1 {
 		t.Errorf("undoLeftOver = %v; want %v, the next step, and the file once", err, audit.ErrRunning)
 	}
