@@ -4,10 +4,12 @@ package imagehash
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -412,6 +414,30 @@ func TestCloseCountsWaiting(t *testing.T) {
 		}
 		if err := s.client.Read(context.Background(), b); err != io.EOF {
 			t.Errorf("second Read after Close = %v, want io.EOF", err)
+		}
+	})
+}
+
+// Why there is no helper is told each time that one is tried for, ever more seldom.
+func TestNoHelper(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		why := errors.New("built so that it can not")
+		c, err := New(Options{Want: SHA256, MaxBytes: 1, PerSecond: 1, Start: func() (Helper, error) { return nil, why }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		time.Sleep(24 * time.Hour)
+		b := event.NewBatch(1)
+		if err := c.Read(context.Background(), b); err != nil || len(b.Losses) != 1 {
+			t.Fatalf("Read = %v, losses %+v; want one", err, b.Losses)
+		}
+		l := b.Losses[0]
+		if l.Reason != event.LossNotSeen || l.Kind != event.KindProcess || !strings.HasSuffix(l.Detail, "can not be started, which is tried again: "+why.Error()) {
+			t.Errorf("loss %+v; want why there is no helper", l)
+		}
+		if l.Count < 24 || l.Count > 40 {
+			t.Errorf("tried %d times in a day; want about once an hour", l.Count)
 		}
 	})
 }

@@ -16,6 +16,19 @@ import (
 // ErrAlone is returned where a helper was not started by a recorder.
 var ErrAlone = errors.New("the hash helper is started by the recorder only")
 
+// errCgo is why a program that was built with cgo has no helper.
+var errCgo = errors.New("this program was built with cgo, with which a process can not give its rights up in every thread: build it with CGO_ENABLED=0")
+
+// Unconfined returns why a helper of this program could not give its rights up; nil if
+// it can.
+func Unconfined() error {
+	// A call that changes nothing: with cgo the runtime refuses all of them.
+	if _, _, errno := syscall.AllThreadsSyscall(unix.SYS_GETPID, 0, 0, 0); errno == unix.ENOTSUP {
+		return errCgo
+	}
+	return nil
+}
+
 // The capabilities that a helper keeps, where it has them: to read programs that only
 // their owners may, and to follow the links of the processes of others.
 const keptCaps = 1<<unix.CAP_DAC_READ_SEARCH | 1<<unix.CAP_SYS_PTRACE

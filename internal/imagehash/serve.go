@@ -43,10 +43,12 @@ func (c *Client) run() {
 	rest := restartAfter
 	for {
 		began := time.Now()
+		what := "can not be started, which is tried again: "
 		h, err := c.o.Start()
 		if err != nil {
 			rest = min(2*rest, restartMax)
 		} else {
+			what = "ended and is started again: "
 			rest = restartAfter
 			c.count(func(s *Stats) { s.Starts++ })
 			err = c.serve(h)
@@ -56,7 +58,7 @@ func (c *Client) run() {
 		}
 		c.mu.Lock()
 		c.lose(event.Loss{Reason: event.LossNotSeen, Kind: event.KindProcess, Count: 1, Unit: "times",
-			Detail: "the helper that hashes programs ended and is started again: " + err.Error()})
+			Detail: "the helper that hashes programs " + what + err.Error()})
 		c.mu.Unlock()
 		select {
 		case <-c.done:

@@ -80,8 +80,11 @@ func (s *Starter) spawn(talk int) (*os.Process, error) {
 	return os.FindProcess(pid)
 }
 
-// Start starts a helper.
+// Start starts a helper. One that could not confine itself is not started.
 func (s *Starter) Start() (Helper, error) {
+	if err := Unconfined(); err != nil {
+		return nil, fmt.Errorf("start the hash helper: %w", err)
+	}
 	if s.stuck.Load() >= maxStuck {
 		return nil, fmt.Errorf("%d helpers were killed and do not end", maxStuck)
 	}
