@@ -117,15 +117,17 @@ func (r *cellRun) watchMatches(own *seismo) (end func() error, err error) {
 	return func() error {
 		stop()
 		wg.Wait()
-		r.cell.Latency = latencies(r.done.Began, visible)
+		r.cell.Latency = latencies(r.done.Began, visible, func(n int) bool { return r.mode.op(n) == opTiny })
+		r.cell.Ordinary = latencies(r.done.Began, visible, func(n int) bool { return r.mode.op(n) != opTiny })
 		return errors.Join(err, db.Close())
 	}, nil
 }
 
-// latencies returns, sorted, the times from begin to visible of those that have both.
-func latencies(began []int64, visible map[int]int64) (all []int64) {
+// latencies returns, sorted, the times from begin to visible of those that have both, of
+// the operations of which counts says so.
+func latencies(began []int64, visible map[int]int64, counts func(n int) bool) (all []int64) {
 	for n, at := range began {
-		if v, ok := visible[n]; ok && at != 0 {
+		if v, ok := visible[n]; ok && at != 0 && counts(n) {
 			all = append(all, v-at)
 		}
 	}

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"seismo/internal/bench/tiny"
+	"seismo/internal/livelock"
 )
 
 // What a cell waits for: the contender to come to rest before the load, and to have
@@ -96,7 +97,7 @@ func (r *cellRun) inTurn(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, t.end()) }()
+	defer func() { err = errors.Join(err, t.End()) }()
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(r.seconds*overtime*float64(time.Second))+startLimit+startRest+drainMost)
 	defer cancel()
 	stopped := false
@@ -131,7 +132,7 @@ func (r *cellRun) inTurn(ctx context.Context) (err error) {
 
 // underLoad runs the load and what goes with it, and measures meanwhile.
 func (r *cellRun) underLoad(ctx context.Context) error {
-	before, err := status()
+	before, err := livelock.Read()
 	if err != nil {
 		return err
 	}
@@ -146,7 +147,7 @@ func (r *cellRun) underLoad(ctx context.Context) error {
 		return err
 	}
 	r.done, err = r.load(ctx)
-	if err == nil {
+	if err == nil && r.mode.Kind != reportRest { // what time costs is not to be thinned by a time without load
 		err = rest(ctx, r.who.pid(), restLeast, drainMost)
 	}
 	if err = errors.Join(err, beside()); err != nil {
@@ -163,8 +164,8 @@ func (r *cellRun) underLoad(ctx context.Context) error {
 	c.Peak, c.Processes = after.peak, after.processes
 	c.Written, c.Switches = after.written-used.written, after.switches-used.switches
 	c.Ops, c.Seconds, c.Load, c.Late = r.done.Ops, r.done.Seconds, r.done.CPU, r.done.Late
-	s, err := status()
-	c.Lost = s.lost - before.lost
+	s, err := livelock.Read()
+	c.Lost = int(s.Lost - before.Lost)
 	return err
 }
 

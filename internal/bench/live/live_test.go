@@ -272,7 +272,7 @@ func TestTables(t *testing.T) {
 		{Round: 2, Mode: "exec500", Contender: nameAuditd, Ops: 1000, Seconds: 2, User: 60e6, System: 60e6, Kauditd: 20e6, Load: 550e6, Score: score(1000, 1000)},
 		{Round: 1, Mode: "conn2000", Contender: nameLaurel, Ops: 4000, Seconds: 2, User: 40e6, System: 40e6, Score: missing, Lost: 6, Stalls: 2},
 		{Round: 1, Mode: "idle", Contender: nameSeismo, Seconds: 60, Measured: 64, User: 30e6, System: 34e6, Switches: 640},
-		{Round: 1, Mode: "latency", Contender: nameSeismo, Ops: 4, Seconds: 0.2, Latency: []int64{5e6, 6e6, 7e6, 40e6}},
+		{Round: 1, Mode: "latency", Contender: nameSeismo, Ops: 7, Seconds: 0.2, Latency: []int64{5e6, 6e6, 7e6, 40e6}, Ordinary: []int64{400e6, 900e6, 990e6}},
 	}
 	var got strings.Builder
 	if err := tables(&got, cells); err != nil {

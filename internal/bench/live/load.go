@@ -75,8 +75,9 @@ var modes = []mode{
 	{"file1000", "create, write, rename and unlink a file, 1,000 times a second", 1000, []op{opFile}, reportCost},
 	{"mix", "programs, forks, connections and files, 1,000 operations a second", 1000, everyOp, reportCost},
 	{"idle", "nothing", 0, nil, reportRest},
-	{"rate100", "the same mix, 100 events a second", 100 / eventsPerOp(everyOp), everyOp, reportRest},
-	{"latency", "start a program that a signal of high severity names, 20 times a second", 20, []op{opTiny}, reportLatency},
+	{"rate100", "the same mix, 100 events a second: starts of programs, both ends of connections, changes of files; beside them go about 50 ends of programs and as many forks",
+		100 / eventsPerOp(everyOp), everyOp, reportRest},
+	{"latency", "start a program that a signal of high severity names, 10 times a second, and in between one that another names", 20, []op{opTiny, opFork}, reportLatency},
 }
 
 func modeOf(name string) (mode, error) {

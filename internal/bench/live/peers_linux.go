@@ -14,6 +14,8 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+
+	"seismo/internal/livelock"
 )
 
 // auditd writes a raw log, or hands every event to LAUREL and writes none itself.
@@ -123,8 +125,8 @@ func (a *auditd) start(ctx context.Context) error {
 		processes = 2
 	}
 	err = d.until(ctx, a.output(), func() (bool, error) {
-		s, err := status()
-		return s.PID == a.pid() && len(family(allStats(), a.pid())) == processes, err
+		s, err := livelock.Read()
+		return int(s.PID) == a.pid() && len(family(allStats(), a.pid())) == processes, err
 	})
 	if err != nil {
 		return err

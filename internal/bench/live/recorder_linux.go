@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -47,15 +48,28 @@ func (r *seismo) settings() map[string]any {
 		"monitorSecurity": false, "monitorSyscalls": false, "monitorDNS": false, "hashes": []string{}}
 }
 
-// alarm is the signal whose matches are waited for under the load "latency".
-const alarm = `id: 7a3f0c52-9b1e-4d3b-8a35-0d4c7f6b2e10
-name: Program of the benchmark
+// alarm is a signal whose matches are waited for under the load "latency": its id, its
+// severity and the program.
+const alarm = `id: %s
+name: Program of the benchmark of severity %[2]s
 description: It is started to see how long its match takes.
-severity: high
+severity: %[2]s
 status: test
 platforms: [linux]
-signal: process.path is '%s'
+signal: process.path is '%[3]s'
 `
+
+// writeAlarms makes a folder with the signals of the load "latency".
+func (r *seismo) writeAlarms() (folder string, err error) {
+	folder = filepath.Join(r.dir, "signals")
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		return "", err
+	}
+	high := fmt.Appendf(nil, alarm, "7a3f0c52-9b1e-4d3b-8a35-0d4c7f6b2e10", "high", r.tiny)
+	medium := fmt.Appendf(nil, alarm, "c1d5b1f6-2f38-4f0a-9a5e-6a1f0b7c9d42", "medium", r.fork)
+	return folder, errors.Join(os.WriteFile(filepath.Join(folder, "high.yml"), high, 0o600),
+		os.WriteFile(filepath.Join(folder, "medium.yml"), medium, 0o600))
+}
 
 func (r *seismo) start(ctx context.Context) error {
 	if err := os.Mkdir(r.home(), 0o700); err != nil {
@@ -70,11 +84,11 @@ func (r *seismo) start(ctx context.Context) error {
 	}
 	args := []string{"record", "--home", r.home()}
 	if r.mode.Kind == reportLatency {
-		path := filepath.Join(r.dir, "alarm.yml")
-		if err := os.WriteFile(path, fmt.Appendf(nil, alarm, r.tiny), 0o600); err != nil {
+		folder, err := r.writeAlarms()
+		if err != nil {
 			return err
 		}
-		args = append(args, "--signals", path)
+		args = append(args, "--signals", folder)
 	}
 	if r.daemon, err = launch(r.output(), r.seismo, args...); err != nil {
 		return err

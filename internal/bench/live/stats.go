@@ -16,24 +16,25 @@ type cell struct {
 	Mode      string   `json:"mode"`
 	Contender string   `json:"contender"`
 	Ops       int      `json:"ops"`
-	Seconds   float64  `json:"seconds"`           // of the load
-	Measured  float64  `json:"measured"`          // seconds of load and drain
-	User      int64    `json:"user"`              // nanoseconds of all processes of the contender over load and drain
-	System    int64    `json:"system"`            // the same
-	Kauditd   int64    `json:"kauditd"`           // nanoseconds of the kernel's audit thread, the same
-	Load      int64    `json:"load"`              // nanoseconds of the load and the programs it started
-	Late      int64    `json:"late"`              // nanoseconds that the load's latest operation was behind its time
-	Score     score    `json:"score"`             // what of it was recorded
-	Ends      int      `json:"ends"`              // ends of the load's processes that were recorded
-	Lost      int      `json:"lost"`              // records, by the kernel's counter
-	Peak      int64    `json:"peak"`              // bytes of memory, the processes' peaks added up
-	Stored    int64    `json:"stored"`            // bytes that its files grew by, after its end
-	Written   int64    `json:"written"`           // bytes that it sent to storage over load and drain
-	Switches  int64    `json:"switches"`          // voluntary context switches of all its threads
-	Processes int      `json:"processes"`         // of the contender
-	Stalls    int      `json:"stalls"`            // times that its database was locked
-	Losses    []string `json:"losses,omitempty"`  // what it says itself that it lost
-	Latency   []int64  `json:"latency,omitempty"` // nanoseconds from program start to visible match, sorted
+	Seconds   float64  `json:"seconds"`            // of the load
+	Measured  float64  `json:"measured"`           // seconds of load and drain
+	User      int64    `json:"user"`               // nanoseconds of all processes of the contender over load and drain
+	System    int64    `json:"system"`             // the same
+	Kauditd   int64    `json:"kauditd"`            // nanoseconds of the kernel's audit thread, the same
+	Load      int64    `json:"load"`               // nanoseconds of the load and the programs it started
+	Late      int64    `json:"late"`               // nanoseconds that the load's latest operation was behind its time
+	Score     score    `json:"score"`              // what of it was recorded
+	Ends      int      `json:"ends"`               // ends of the load's processes that were recorded
+	Lost      int      `json:"lost"`               // records, by the kernel's counter
+	Peak      int64    `json:"peak"`               // bytes of memory, the processes' peaks added up
+	Stored    int64    `json:"stored"`             // bytes that its files grew by, after its end
+	Written   int64    `json:"written"`            // bytes that it sent to storage over load and drain
+	Switches  int64    `json:"switches"`           // voluntary context switches of all its threads
+	Processes int      `json:"processes"`          // of the contender
+	Stalls    int      `json:"stalls"`             // times that its database was locked
+	Losses    []string `json:"losses,omitempty"`   // what it says itself that it lost
+	Latency   []int64  `json:"latency,omitempty"`  // nanoseconds from program start to visible match of high severity, sorted
+	Ordinary  []int64  `json:"ordinary,omitempty"` // the same of a lesser one
 }
 
 func (c cell) cpu() int64 { return c.User + c.System }

@@ -71,17 +71,23 @@ var columnsOf = map[report][]column{
 	reportLatency: {
 		colRounds,
 		{"matches", func(own, _ []cell) string {
-			return fmt.Sprintf("%d of %d", total(own, func(c cell) int { return len(c.Latency) }), total(own, func(c cell) int { return c.Ops }))
+			return fmt.Sprintf("%d of %d", total(own, func(c cell) int { return len(c.Latency) + len(c.Ordinary) }), total(own, func(c cell) int { return c.Ops }))
 		}},
-		{"p50 ms", latency(0.50)},
-		{"p99 ms", latency(0.99)},
-		{"greatest ms", latency(1)},
+		{"high severity: p50 ms", latency(0.50, high)},
+		{"p99 ms", latency(0.99, high)},
+		{"greatest ms", latency(1, high)},
+		{"medium severity: p50 ms", latency(0.50, ordinary)},
+		{"p99 ms", latency(0.99, ordinary)},
+		{"greatest ms", latency(1, ordinary)},
 		colLost,
 	},
 }
 
-func latency(p float64) func(own, off []cell) string {
-	return figure(1, func(c cell) float64 { return float64(percentile(c.Latency, p)) / float64(time.Millisecond) })
+func high(c cell) []int64     { return c.Latency }
+func ordinary(c cell) []int64 { return c.Ordinary }
+
+func latency(p float64, of func(cell) []int64) func(own, off []cell) string {
+	return figure(1, func(c cell) float64 { return float64(percentile(of(c), p)) / float64(time.Millisecond) })
 }
 
 // slowdown compares the load's own processor time with that of the same round
