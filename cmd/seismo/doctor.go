@@ -12,6 +12,7 @@ import (
 
 	"seismo/internal/config"
 	"seismo/internal/display"
+	"seismo/recorder/daemon"
 	"seismo/sources/audit"
 )
 
@@ -54,6 +55,10 @@ func doctor(cmd *cobra.Command, asJSON bool) error {
 		return err
 	}
 	in := audit.Inspect(audit.InspectOptions{UndoPath: paths.Undo, LeaveRules: c.LeaveRules})
+	if err := daemon.CanHash(); err != nil && len(c.Hashes) > 0 {
+		in.Findings = append(in.Findings, audit.Finding{What: "programs are not hashed: " + err.Error(),
+			Next: "use such a build, or set hashes to [] in recorder.json"})
+	}
 	out := cmd.OutOrStdout()
 	if asJSON {
 		err = display.WriteJSON(out, inspectionJSON(in))

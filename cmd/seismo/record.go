@@ -43,9 +43,9 @@ func newRecord() *cobra.Command {
 		Long: `Record what happens on this host until SIGINT, SIGTERM or SIGHUP: processes,
 connections and file changes go into HOME/monitor.db, with the signals that fired
 and why. It adds audit rules with the key "seismo", and puts rules and settings back
-when it ends; what a recorder left that was killed is put back by the next start. It
-needs the capability CAP_AUDIT_CONTROL, and CAP_NET_ADMIN to see forks and the ends of
-processes. "seismo doctor" says what stands in the way of a full recording.
+when it ends; the next start goes on with what a recorder left that was killed, or puts
+it back first. It needs the capability CAP_AUDIT_CONTROL, and CAP_NET_ADMIN to see forks
+and the ends of processes. "seismo doctor" says what stands in the way of a full recording.
 
 --source names the way that audit records come by, in place of the setting "source":
   auto       multicast where auditd runs, else the audit role (the default)

@@ -85,6 +85,9 @@ func showStatus(out io.Writer, s monitordb.Status, holder string) error {
 		line("events", "%d assembled = %d stored + %d filtered + %d dropped + %d in flight", st.Assembled, st.Stored, st.Filtered, st.Dropped, st.InFlight)
 		line("losses seen by the source", "%d records lost by the kernel, %d serials missing, %d buffer overruns, %d events incomplete",
 			st.Source.KernelLost, st.Source.SerialGaps, st.Source.Overruns, st.Source.Incomplete)
+		if n := st.Source.LeftOut; n > 0 {
+			line("left out", "%d logins, accounts and services: monitorSecurity is false", n)
+		}
 		line("cost", "%s of processor time, %.1f MB peak memory", st.CPU.Round(time.Millisecond), float64(st.RSS)/1e6)
 		line("figures of", "%s", moment(st.Time))
 	}
@@ -191,6 +194,7 @@ func statusJSON(s monitordb.Status, holder string) map[string]any {
 		out["kernel_lost"] = st.Source.KernelLost
 		out["serial_gaps"] = st.Source.SerialGaps
 		out["overruns"] = st.Source.Overruns
+		out["left_out"] = st.Source.LeftOut
 		out["cpu_seconds"] = st.CPU.Seconds()
 		out["peak_memory_bytes"] = st.RSS
 	}
