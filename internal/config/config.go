@@ -92,11 +92,11 @@ func Settings() []Setting {
 				c.LeaveRules = s == "leave"
 				return nil
 			}},
-		{"monitorFiles", "true", "Whether changes of files below fileRoots are recorded.",
+		{"monitorFiles", "true", "Whether changes of files below fileRoots are recorded. Folders that signals name are watched all the same (watchSignalPaths).",
 			truth(func(c *Config, b bool) { c.MonitorFiles = b })},
 		{"monitorNetwork", "true", "Whether connections made and taken, and sockets that wait for them, are recorded.",
 			truth(func(c *Config, b bool) { c.MonitorNetwork = b })},
-		{"monitorSecurity", "true", "Whether logins, authentication, changes of accounts, use of sudo and su, changes of the audit configuration and starts of services are recorded.",
+		{"monitorSecurity", "true", "Whether logins, authentication, changes of accounts, use of sudo and su, changes of the audit configuration and starts of services are recorded. Where a loaded signal asks for events of kind security, as shipped ones do, they are recorded all the same.",
 			truth(func(c *Config, b bool) { c.MonitorSecurity = b })},
 		{"monitorSyscalls", "true", "Whether the system calls that attackers use and that have no kind of their own are recorded (ptrace, bpf, mount, modules, memfd_create, namespaces, io_uring). Those that signals name are recorded all the same.",
 			truth(func(c *Config, b bool) { c.MonitorSyscalls = b })},
@@ -108,7 +108,7 @@ func Settings() []Setting {
 			func(c *Config, v json.RawMessage) error {
 				names := []string{}
 				if err := json.Unmarshal(v, &names); err != nil {
-					return errors.New("want a list")
+					return errors.New("want a list of words, such as [\"sha256\"]")
 				}
 				for i, n := range names {
 					if n != "sha256" && n != "md5" || slices.Contains(names[:i], n) {

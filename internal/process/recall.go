@@ -19,7 +19,7 @@ func (t *Table) Recall(b *event.Batch, images []*event.Process) int {
 			continue
 		}
 		key := pidKey{"", p.PID}
-		head := t.index.get(key)
+		head := t.head(key)
 		var en *entry
 		switch {
 		case head == nil:

@@ -27,7 +27,7 @@ func oldDatabase(t *testing.T, path string) {
 	err = errors.Join(migrations[0](c), c.exec(fmt.Sprintf(`INSERT INTO signal_definition (uuid, revision, name, severity, loaded, active) VALUES ('u', 'r', 'old', 'low', 1, 1);
 		INSERT INTO signal_match (event, kind, definition, proof) VALUES (1000000, 2, 1, '[]');
 		INSERT INTO signal_load (time, digest, definitions) VALUES (7, 'd', 1);
-		CREATE VIEW losses AS SELECT since AS end_time_raw, reason, detail FROM loss;
+		CREATE VIEW losses AS SELECT since AS end_time_raw, reason, count, unit, detail FROM loss;
 		PRAGMA application_id = %d; PRAGMA user_version = 1`, applicationID)), c.close())
 	if err != nil {
 		t.Fatal(err)

@@ -152,7 +152,7 @@ func TestStats(t *testing.T) {
 		st.Assembled != st.Stored+st.Filtered+st.Dropped+st.InFlight || st.Assembled != 100 || st.Queue != 4 || st.CPU != 17 || st.Source.LeftOut != 4 {
 		t.Errorf("Status: last statistics %+v", st)
 	}
-	if len(s.Kinds) != len(event.Kinds()) || s.Signals != 2 || s.Processes != 3 || s.Losses != 2 || s.LatestLoss != event.LossOversize {
+	if len(s.Kinds) != len(event.Kinds()) || s.Signals != 2 || s.Processes != 3 || s.Losses != 2 || s.LatestLoss != event.LossOversize || s.LatestLossUnit != "events" {
 		t.Errorf("Status: %+v", s)
 	}
 	stored := uint64(0)

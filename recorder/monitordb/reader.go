@@ -162,6 +162,8 @@ type Status struct {
 	LatestLoss       string // the one noted last; of matches over a limit only where there is no other
 	LatestLossTime   int64  // its end, Unix time in nanoseconds
 	LatestLossDetail string
+	LatestLossCount  int64 // 0: not known
+	LatestLossUnit   string
 	Collection       Collection // in force, or that of the end; Start is 0 if none was noted
 	SignalState
 }
@@ -224,8 +226,9 @@ func (s *Status) read(ctx context.Context, tx *sql.Tx) error {
 	row("SELECT count(*) FROM signal_definition WHERE active", &s.Signals)
 	row("SELECT ifnull(sum(matches), 0), ifnull(sum(stored), 0) FROM signal_count", &s.Matches, &s.StoredMatches)
 	row("SELECT count(*) FROM losses", &s.Losses)
-	row("SELECT reason, end_time_raw * 1000000, ifnull(detail, '') FROM losses ORDER BY end_time_raw DESC LIMIT 1", &s.LatestLoss, &s.LatestLossTime, &s.LatestLossDetail)
-	row("SELECT reason, until, ifnull(detail, '') FROM loss ORDER BY id DESC LIMIT 1", &s.LatestLoss, &s.LatestLossTime, &s.LatestLossDetail)
+	latest := []any{&s.LatestLoss, &s.LatestLossTime, &s.LatestLossDetail, &s.LatestLossCount, &s.LatestLossUnit}
+	row("SELECT reason, end_time_raw * 1000000, ifnull(detail, ''), ifnull(count, 0), ifnull(unit, '') FROM losses ORDER BY end_time_raw DESC LIMIT 1", latest...)
+	row("SELECT reason, until, ifnull(detail, ''), ifnull(count, 0), ifnull(unit, '') FROM loss ORDER BY id DESC LIMIT 1", latest...)
 	if failed != nil {
 		return failed
 	}

@@ -87,7 +87,8 @@ func survey(ctx context.Context, tx *sql.Tx) (top int64, list string, err error)
 		return 0, "", err
 	}
 	if there > 0 { // from version 4 on
-		err := tx.QueryRowContext(ctx, "SELECT top, running FROM survey WHERE json_valid(running)").Scan(&top, &list)
+		// One that can not be true, in a damaged database, counts as none.
+		err := tx.QueryRowContext(ctx, "SELECT top, running FROM survey WHERE typeof(top) = 'integer' AND top <= (SELECT ifnull(max(id), 0) FROM proc) AND json_valid(running)").Scan(&top, &list)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return 0, "", err
 		}

@@ -111,11 +111,16 @@ func TestRunningAfterASurvey(t *testing.T) {
 	if got, want := paths(), []string{"/bin/new", "/bin/old"}; !slices.Equal(got, want) {
 		t.Errorf("Running after a survey = %q, want %q", got, want)
 	}
-	if err := db.transaction("forget the survey of", func() error { return db.conn.exec("DELETE FROM survey") }); err != nil {
-		t.Fatal(err)
-	}
-	if got, want := paths(), []string{"/bin/forgotten", "/bin/new", "/bin/old"}; !slices.Equal(got, want) {
-		t.Errorf("Running without a survey = %q, want %q", got, want)
+	for _, damage := range []string{
+		"UPDATE survey SET top = 1 << 62", "UPDATE survey SET top = 'x'", "UPDATE survey SET top = 4, running = '[1'",
+		"UPDATE survey SET running = x'00ff'", "DELETE FROM survey",
+	} {
+		if err := db.transaction("damage the survey of", func() error { return db.conn.exec(damage) }); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := paths(), []string{"/bin/forgotten", "/bin/new", "/bin/old"}; !slices.Equal(got, want) {
+			t.Errorf("Running after %s = %q, want %q", damage, got, want)
+		}
 	}
 }
 

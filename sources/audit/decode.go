@@ -36,7 +36,8 @@ type DecodeOptions struct {
 	// protocol of later calls.
 	SocketsSilent bool
 	// SecuritySilent drops the records of logins, authentication, accounts, policy
-	// and services, but for those that Demand names ([Decoder.Dropped] counts them).
+	// and services, but for those that Demand names or asks for by their kind
+	// ([DecodeOptions.KeepsSecurity]; [Decoder.Dropped] counts what was dropped).
 	SecuritySilent bool
 	// ProgramFiles notes with the event of an exec which files the kernel went
 	// through ([event.Event.AddProgramFile]).

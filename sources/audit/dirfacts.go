@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// This file remembers what the events of a batch tell of directories: in which other one
-// each was, by what name, and since or until when. It is for latepaths.go.
+// This file remembers what the events of a batch tell of directories and files: in which
+// directory each was, by what name, and since or until when. It is for latepaths.go.
 
 package audit
 
@@ -10,8 +10,8 @@ import (
 	"strconv"
 )
 
-// maxDirFacts is what is remembered of directories, of a batch and of the one before it
-// each.
+// maxDirFacts is what is remembered of directories and files, of a batch and of the one
+// before it each.
 const maxDirFacts = 8192
 
 // inodeKey is an inode of a device.
@@ -19,7 +19,7 @@ type inodeKey struct{ dev, inode uint64 }
 
 type textSpan struct{ from, to uint32 }
 
-// dirFact says that until, or from, an event on a directory was in another one.
+// dirFact says that until, or from, an event on a directory or file was in another one.
 type dirFact struct {
 	dir, parent inodeKey
 	serial      uint64
@@ -71,11 +71,11 @@ func keyOf(it *item) (inodeKey, bool) {
 // isName reports whether b is a name in a directory.
 func isName(b []byte) bool { return len(b) > 0 && string(b) != "." && string(b) != ".." }
 
-// noteDir notes that the directory it was called name in the directory parent: from the
-// event with serial on, or until then. born says that it was made then.
+// noteDir notes that the file or directory it was called name in the directory parent:
+// from the event with serial on, or until then. born says that it was made then.
 func (l *latePaths) noteDir(serial uint64, it, parent *item, name []byte, made, born bool) {
 	f := &l.facts[0]
-	if it.has&itemMode == 0 || it.mode&modeType != modeDirectory || len(f.list) >= maxDirFacts {
+	if len(f.list) >= maxDirFacts {
 		return
 	}
 	dir, ok1 := keyOf(it)

@@ -44,9 +44,25 @@ const (
 // readItems reads the PATH records. Only some events need them: for an exec they
 // say nothing that is not in SYSCALL, and they are a third of its bytes.
 func (d *Decoder) readItems() {
-	for _, body := range d.paths {
-		d.items = append(d.items, readItem(body))
+	last := -1 // the last file with a name
+	for i, body := range d.paths {
+		it := readItem(body)
+		if it.typ != nameParent && !it.nameless() {
+			last = i
+		}
+		d.items = append(d.items, it)
 	}
+	// Those that follow are what a file system that is made of others does in these
+	// within the call (overlayfs: the copy of a file, the mark of one that is gone).
+	if last >= 0 {
+		d.items = d.items[:last+1]
+	}
+}
+
+// nameless reports whether the kernel gave no name: the call names an open file, or the
+// kernel has made the call on its own.
+func (it *item) nameless() bool {
+	return it.name == nil || string(it.name) == "(null)" || string(it.name) == `""`
 }
 
 // readItem reads the body of a PATH record.
@@ -337,7 +353,11 @@ func (d *Decoder) noteItem(e *event.Event, it *item, s side, target, whole, unna
 	if !whole && (how != pathMissing || unnamed) {
 		how = pathLost
 	}
-	d.late.notePath(e, d.serial, target, how, d.name, s.parent)
+	if unnamed {
+		d.late.notePath(e, d.serial, target, how, d.name, nil, s.parent)
+	} else {
+		d.late.notePath(e, d.serial, target, how, d.name, it, s.parent)
+	}
 	if s.parent == nil || it.typ != nameCreate && it.typ != nameDelete {
 		return
 	}
@@ -364,7 +384,7 @@ func (d *Decoder) setSymlink(e *event.Event, c call) {
 			d.path = AppendPath(d.path[:0], dirName(d.path2), d.name)
 		} else {
 			d.path, whole = append(d.path[:0], d.name...), false
-			d.late.notePath(e, d.serial, false, pathLost, nil, nil)
+			d.late.notePath(e, d.serial, false, pathLost, nil, nil, nil)
 		}
 		d.setPath(e, whole, true)
 		return

@@ -26,6 +26,7 @@ type Gaps struct {
 	started bool
 	top     uint32 // the newest serial
 	newest  int64  // the newest time
+	whole   int64  // the newest time when a serial that is missing was passed over first
 	behind  uint32 // how many serials before top are watched, at most gapWindow-1
 	seen    [gapWindow / 64]uint64
 }
@@ -43,10 +44,14 @@ func (g *Gaps) Observe(serial uint64, time int64) (missing uint64, restart bool)
 	step := int32(s - g.top)
 	switch {
 	case step > maxGap, step < -maxGap:
+		g.passOver()
 		missing = g.Settle()
 		g.begin(s, time)
 		return missing, true
 	case step > 0:
+		if step > 1 {
+			g.passOver()
+		}
 		for range step {
 			missing += g.advance()
 		}
@@ -61,6 +66,13 @@ func (g *Gaps) Observe(serial uint64, time int64) (missing uint64, restart bool)
 	}
 	g.newest = max(g.newest, time)
 	return missing, false
+}
+
+// passOver notes the time when serials are passed over, unless some are missing already.
+func (g *Gaps) passOver() {
+	if g.Pending() == 0 {
+		g.whole = g.newest
+	}
 }
 
 // Settle counts the missing serials that have been waited for until now, and
@@ -92,7 +104,7 @@ func (g *Gaps) Pending() int {
 }
 
 func (g *Gaps) begin(s uint32, time int64) {
-	*g = Gaps{started: true, top: s, newest: time}
+	*g = Gaps{started: true, top: s, newest: time, whole: g.whole}
 	g.mark(s)
 }
 

@@ -48,7 +48,7 @@ func readRules(arch string, wires [][]byte) (InForce, error) {
 		if ok {
 			text = commandLine(wire)
 		}
-		if text == "" {
+		if text == "" || r.action != wireAlways && strings.HasPrefix(text, watchForm) {
 			text = r.text(abis, wire)
 		}
 		f.Rules = append(f.Rules, ForceRule{Text: text, Ours: isOurs(wire), wire: wire})
@@ -78,6 +78,7 @@ const (
 type wireRule struct {
 	list, action uint32
 	arch         uint32 // 0: all
+	perm         uint32 // kinds of access (AUDIT_PERM_*); 0: all
 	folders      []string
 	unseen       bool // what it watches is watched for reading only
 	partly       bool // it has other conditions
@@ -113,7 +114,7 @@ func parseWire(wire []byte) (r wireRule, ok bool) {
 		case field == wireWatchDir && op == wireEqual, field == wireWatchPath && op == wireEqual:
 			r.folders = append(r.folders, text)
 		case field == wirePerm:
-			r.unseen = value&permWrite == 0
+			r.perm, r.unseen = value, value&permWrite == 0
 		default:
 			r.partly = true
 			r.succeeded = r.succeeded || field == wireSuccess && (op == wireEqual) == (value != 0)
@@ -187,6 +188,10 @@ func commandLine(wire []byte) (text string) {
 	return text
 }
 
+// watchForm begins a rule that go-libaudit writes as a watch. It does so for rules on
+// a folder that say never, too, where it would mean the contrary.
+const watchForm = "-w "
+
 // text returns what can be said of a rule without go-libaudit.
 func (r *wireRule) text(abis []abi, wire []byte) string {
 	list, action := "list "+strconv.Itoa(int(r.list)), "never"
@@ -207,6 +212,14 @@ func (r *wireRule) text(abis []abi, wire []byte) string {
 	}
 	for _, dir := range r.folders {
 		text += " -F dir=" + dir
+	}
+	if r.perm != 0 {
+		text += " -F perm="
+		for i, letter := range "xwra" { // AUDIT_PERM_EXEC, WRITE, READ, ATTR
+			if r.perm&(1<<i) != 0 {
+				text += string(letter)
+			}
+		}
 	}
 	if r.partly {
 		text += " (and other conditions)"

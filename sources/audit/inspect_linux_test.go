@@ -86,9 +86,11 @@ func TestRulesInForceSeeFailedCalls(t *testing.T) {
 	}
 }
 
-// Rules that go-libaudit has no words for are shown all the same.
+// Rules that go-libaudit has no words for are shown all the same, and a never rule on
+// a folder not as a watch of it.
 func TestRulesInForceAreShown(t *testing.T) {
-	p, err := PlanRules(RuleOptions{Arch: "amd64", Calls: names("setxattrat", "io_uring_socket"), Uring: true})
+	p, err := PlanRules(RuleOptions{Arch: "amd64", Calls: names("setxattrat", "io_uring_socket"), Uring: true,
+		Monitor: Monitor{Files: true}, Roots: []string{"/var"}, Exclude: []string{"/var/lib/seismo"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,8 +106,9 @@ func TestRulesInForceAreShown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"-a never,list 0", "-a always,exit -F arch=b64 -S execve,execveat,setxattrat -k seismo",
-		"-a always,exit -F arch=b32 -S execve,execveat,setxattrat -k seismo", "-a always,io_uring -S socket -k seismo"}
+	want := []string{"-a never,list 0", "-a never,exit -F dir=/var/lib/seismo -F perm=wa -k seismo",
+		"-a always,exit -F arch=b64 -S execve,execveat,setxattrat -k seismo",
+		"-a always,exit -F arch=b32 -S execve,execveat,setxattrat -k seismo", "-a always,io_uring -S socket -k seismo", "-w /var -p wa -k seismo"}
 	for i, r := range f.Rules {
 		if r.Text != want[i] {
 			t.Errorf("rule %d: %q; want %q", i, r.Text, want[i])

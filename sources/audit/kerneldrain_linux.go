@@ -32,7 +32,7 @@ const (
 func (k *Kernel) drainRest() error {
 	err := k.drainQueues()
 	now := time.Now()
-	k.noteGap(k.gaps.Settle(), now.UnixNano())
+	k.noteGap(k.gaps.Settle(), k.gaps.newest)
 	k.tellDowntime(now, true)
 	k.reassembler.Flush()
 	sweep := false // nobody goes on after this source

@@ -106,7 +106,7 @@ func (k *Kernel) take(b *event.Batch) error {
 	k.gather.found(k.told() > told && k.feed.waitFD() >= 0, k.reassembler.begun(now.Sub(k.began)))
 	k.tellCut(now)
 	if !k.more && k.gaps.Pending() > 0 && now.Sub(k.lastPush) >= settleAfter {
-		k.noteGap(k.gaps.Settle(), now.UnixNano()) // nothing late comes any more
+		k.noteGap(k.gaps.Settle(), k.gaps.newest) // nothing late comes any more
 	}
 	k.tellDowntime(now, false)
 	k.lookOnce(b, now)
@@ -230,13 +230,16 @@ func (k *Kernel) missing(h Header) uint64 {
 	return missing
 }
 
-// noteGap tells of serials that are known to be missing at time to.
+// noteGap tells of serials that are known to be missing at time to. By the times of the
+// events: these may have waited long to be read.
 func (k *Kernel) noteGap(missing uint64, to int64) {
 	if missing == 0 {
 		return
 	}
 	k.stats.SerialGaps += missing
-	k.lose(event.Loss{From: k.lastRead, To: max(to, k.lastRead), Reason: event.LossSerialGap, Count: missing, Unit: "events"})
+	from := k.gaps.whole
+	k.lose(event.Loss{From: from, To: max(to, from), Reason: event.LossSerialGap, Count: missing, Unit: "events",
+		Detail: "audit events that have a number and did not come"})
 }
 
 // lose notes a loss; one that goes on from read to read stays one row a batch.
@@ -257,12 +260,14 @@ func (k *Kernel) tellDowntime(now time.Time, final bool) {
 func (k *Kernel) tellCut(now time.Time) {
 	to := now.UnixNano()
 	if k.malformed > 0 {
-		k.lose(event.Loss{From: k.lastRead, To: to, Reason: event.LossMalformed, Count: k.malformed, Unit: "records"})
+		k.lose(event.Loss{From: k.lastRead, To: to, Reason: event.LossMalformed, Count: k.malformed, Unit: "records",
+			Detail: "audit records that could not be read"})
 	}
 	cut := k.reassembler.Stats().CutRecords
 	k.cut, k.cutBefore = k.cut+cut-k.cutBefore, cut
 	if k.cut > 0 {
-		k.lose(event.Loss{From: k.lastRead, To: to, Reason: event.LossOversize, Count: k.cut, Unit: "records"})
+		k.lose(event.Loss{From: k.lastRead, To: to, Reason: event.LossOversize, Count: k.cut, Unit: "records",
+			Detail: "audit records that were left out or cut: their events are larger than what is kept of one"})
 	}
 	if k.strange > 0 {
 		k.lose(event.Loss{From: k.lastRead, To: to, Reason: event.LossNotSeen, Count: k.strange, Unit: "records",

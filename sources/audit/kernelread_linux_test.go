@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"seismo/internal/event"
 )
 
 // A live kernel numbers without a break: however far the numbers jump while the
@@ -104,7 +106,7 @@ func TestPushText(t *testing.T) {
 	for _, l := range lines {
 		k.push(message{line: true, data: []byte(l)}, 0)
 	}
-	k.noteGap(k.gaps.Settle(), 6e9)
+	k.noteGap(k.gaps.Settle(), k.gaps.newest)
 	if s := k.stats; s.Received != 6 || s.Parsed != 5 || s.Malformed != 1 || s.SerialGaps != 1 || k.strange != 1 {
 		t.Errorf("stats %+v, %d of other hosts; want 6 received, 5 parsed, 1 malformed, 1 missing (10), 1 of another host", s, k.strange)
 	}
@@ -115,6 +117,28 @@ func TestPushText(t *testing.T) {
 	}
 	if !slices.Equal(serials, []uint64{9, 4000, 11}) {
 		t.Errorf("events %v, want 9, 4000 and 11", serials)
+	}
+}
+
+// A gap lies between the events beside it, whenever they are read.
+func TestGapSpan(t *testing.T) {
+	k := &Kernel{reassembler: NewReassembler(Limits{}), lastRead: 9e9}
+	push := func(serial, second int) {
+		k.push(message{line: true, data: fmt.Appendf(nil, "type=USER_LOGIN msg=audit(%d.000:%d): pid=1", second, serial)}, 0)
+	}
+	push(10, 1)
+	push(12, 1)
+	push(11, 1)
+	push(13, 2)
+	push(3013, 5)
+	for i := range 2000 {
+		push(3014+i, 6)
+	}
+	k.noteGap(k.gaps.Settle(), k.gaps.newest)
+	want := []event.Loss{{From: 2e9, To: 6e9, Reason: event.LossSerialGap, Count: 2999, Unit: "events",
+		Detail: "audit events that have a number and did not come"}}
+	if !slices.Equal(k.losses, want) {
+		t.Errorf("losses %+v, want %+v", k.losses, want)
 	}
 }
 

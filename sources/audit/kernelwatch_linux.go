@@ -188,7 +188,8 @@ func (k *Kernel) watchStatus(now time.Time) {
 	// it does not print: we have them all the same.
 	if lost > 0 && (k.way == WayUnicast || otherHolder(st) != "") {
 		k.stats.KernelLost += lost
-		k.lose(event.Loss{From: from, To: now.UnixNano(), Reason: event.LossKernel, Count: lost, Unit: "records"})
+		k.lose(event.Loss{From: from, To: now.UnixNano(), Reason: event.LossKernel, Count: lost, Unit: "records",
+			Detail: "the kernel's own counter: its queue was full, or memory short"})
 	}
 	if k.closed {
 		return

@@ -9,6 +9,7 @@ package audit
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 	"time"
 
@@ -39,9 +40,11 @@ type pathNote struct {
 	serial uint64 // of e: a batch may use it again for another
 	target bool   // it is the target path
 	how    uint8
-	view   uint32 // what the process saw when it was asked, see view; 0: what we see
-	at     int64  // when it was asked, Unix time, nanoseconds
-	dir    inodeKey
+	view   uint32   // what the process saw when it was asked, see view; 0: what we see
+	at     int64    // when it was asked, Unix time, nanoseconds
+	dir    inodeKey // the directory that it is in, or, of a file that was named by descriptor, the file
+	self   bool     // dir is the file
+	keyed  bool     // dir is known
 	name   textSpan // as the process gave it
 }
 
@@ -66,6 +69,8 @@ type latePaths struct {
 	turns   []viewTurn
 	text    []byte
 	path    []byte      // scratch
+	spare   []byte      // scratch
+	order   []int32     // scratch
 	facts   [2]dirFacts // of this batch, of the one before
 
 	asked bool   // somebody was asked since this was set to false
@@ -87,8 +92,8 @@ type pathMemo struct {
 }
 
 // notePath notes how a path of e was found. name is what the process gave, parent the
-// item of the directory that it is in.
-func (l *latePaths) notePath(e *event.Event, serial uint64, target bool, how uint8, name []byte, parent *item) {
+// item of the directory that it is in, it that of the file; either may be nil.
+func (l *latePaths) notePath(e *event.Event, serial uint64, target bool, how uint8, name []byte, it, parent *item) {
 	if l == nil || how == pathTold || len(l.notes) >= maxPathNotes {
 		return
 	}
@@ -97,11 +102,18 @@ func (l *latePaths) notePath(e *event.Event, serial uint64, target bool, how uin
 		n.at = time.Now().UnixNano()
 		l.asked = true
 	}
-	if how == pathMissing {
-		var ok bool
-		if n.dir, ok = keyOf(parent); !ok || !isName(baseName(name)) {
-			n.how = pathLost
+	switch {
+	case len(name) == 0:
+		n.dir, n.self = keyOf(it)
+		n.keyed = n.self
+		if n.self && how == pathLost {
+			n.how = pathMissing
 		}
+	case isName(baseName(name)):
+		n.dir, n.keyed = keyOf(parent)
+	}
+	if n.how == pathMissing && !n.keyed {
+		n.how = pathLost
 	}
 	from := len(l.text)
 	l.text = append(l.text, name...)
@@ -119,9 +131,7 @@ func (l *latePaths) settle(find findDir) {
 		for _, t := range l.turns {
 			l.turned(t)
 		}
-		for i := len(l.renames) - 1; i >= 0; i-- {
-			l.renamed(&l.renames[i])
-		}
+		l.undoRenames()
 	}
 	clear(l.notes)
 	clear(l.renames)
@@ -133,24 +143,32 @@ func (l *latePaths) settle(find findDir) {
 	clear(l.facts[0].head)
 }
 
-// complete finds the directories that nobody knew.
+// complete finds the directories that nobody knew, and those that another one was taken
+// for: whoever was asked about a descriptor may have seen the inode when it had been used
+// again.
 func (l *latePaths) complete(find findDir) {
 	l.steps, l.memo.set = 0, false
-	indexed := false
+	l.index()
 	for i := 0; i < len(l.notes); {
 		e, serial := l.notes[i].e, l.notes[i].serial
 		missing, whole := false, true
 		for ; i < len(l.notes) && l.notes[i].e == e && l.notes[i].serial == serial; i++ {
 			n := &l.notes[i]
-			if n.how == pathMissing && e.Serial == serial && e.Kind == event.KindFile {
-				if !indexed {
-					indexed = true
-					l.index()
-				}
+			another := n.how == pathAsked && n.keyed && l.bornAfter(n.dir, n.serial)
+			if (another || n.how == pathMissing) && e.Serial == serial && e.Kind == event.KindFile {
+				name := l.text[n.name.from:n.name.to]
 				if path, ok := l.pathOf(find, n); ok {
-					l.path = AppendPath(l.path[:0], path, baseName(l.text[n.name.from:n.name.to]))
+					if n.self {
+						l.path = append(l.path[:0], path...)
+					} else {
+						l.path = AppendPath(l.path[:0], path, baseName(name))
+					}
 					putPath(e, n.target, l.path)
 					n.how, n.at, missing = pathAsked, time.Now().UnixNano(), true
+				} else if another {
+					n.how = pathLost
+					putPath(e, n.target, name)
+					e.SetString(event.FilePathStatus, "partial")
 				}
 			}
 			whole = whole && n.how == pathAsked
@@ -211,28 +229,61 @@ func (l *latePaths) turned(t viewTurn) {
 	}
 }
 
-// renamed gives the paths of events before the rename r, that were asked for after it,
-// the name that the directory had then. Later renames have been undone already.
-func (l *latePaths) renamed(r *dirRename) {
-	if r.e.Serial != r.serial || r.e.Kind != event.KindFile || r.e.Has(event.FilePathStatus) {
+// undoRenames gives the paths of events before a rename of a directory, that were asked
+// for after it, the name that the directory had then. The latest events come first: the
+// paths of each rename are right before it is undone for those before it. Each path is
+// put once, however many renames there are: whoever renames in a loop would fill the
+// memory of the batch.
+func (l *latePaths) undoRenames() {
+	if len(l.renames) == 0 {
 		return
+	}
+	slices.SortStableFunc(l.renames, func(a, b dirRename) int { return cmp.Compare(b.serial, a.serial) })
+	l.order = l.order[:0]
+	for i := range l.notes {
+		l.order = append(l.order, int32(i))
+	}
+	slices.SortStableFunc(l.order, func(a, b int32) int { return cmp.Compare(l.notes[b].serial, l.notes[a].serial) })
+	for _, i := range l.order {
+		n := &l.notes[i]
+		if n.how != pathAsked || n.e.Serial != n.serial {
+			continue
+		}
+		path, _ := n.e.Text(fieldOf(n.target))
+		changed := false
+		for j := range l.renames {
+			r := &l.renames[j]
+			if r.serial <= n.serial {
+				break
+			}
+			if n.at < r.e.Time || n.view != r.view {
+				continue
+			}
+			if was, rest, ok := r.undo(path); ok {
+				l.spare = append(append(l.spare[:0], was...), rest...)
+				l.path, l.spare = l.spare, l.path
+				path, changed = l.path, true
+			}
+		}
+		if changed {
+			putPath(n.e, n.target, path)
+		}
+	}
+}
+
+// undo returns what path was called before r, in two parts, if it is, or lies in, what was
+// renamed.
+func (r *dirRename) undo(path []byte) (was, rest []byte, ok bool) {
+	if r.e.Serial != r.serial || r.e.Kind != event.KindFile || r.e.Has(event.FilePathStatus) {
+		return nil, nil, false
 	}
 	was, ok1 := r.e.Text(event.FilePath)
 	is, ok2 := r.e.Text(event.FileTargetPath)
 	if !ok1 || !ok2 || len(was) == 0 || was[0] != '/' {
-		return
+		return nil, nil, false
 	}
-	for i := range l.notes {
-		n := &l.notes[i]
-		if n.how != pathAsked || n.serial >= r.serial || n.at < r.e.Time || n.view != r.view || n.e.Serial != n.serial {
-			continue
-		}
-		path, _ := n.e.Text(fieldOf(n.target))
-		if rest, ok := bytes.CutPrefix(path, is); ok && (len(rest) == 0 || rest[0] == '/') {
-			l.path = append(append(l.path[:0], was...), rest...)
-			putPath(n.e, n.target, l.path)
-		}
-	}
+	rest, ok = bytes.CutPrefix(path, is)
+	return was, rest, ok && (len(rest) == 0 || rest[0] == '/')
 }
 
 func fieldOf(target bool) event.Field {

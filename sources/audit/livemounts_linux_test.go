@@ -100,6 +100,39 @@ func (m *mountTest) run(name string) error {
 	return nil
 }
 
+// What is unmounted at once is not told as a mount that is not watched: the kernel refuses
+// to mark what is gone.
+func TestLiveMountsThatGo(t *testing.T) {
+	o := live(t)
+	m := &mountTest{recording: record(t, o), root: o.Roots[0]}
+	point := filepath.Join(m.root, "a")
+	if err := os.Mkdir(point, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); {
+		err := unix.Mount("none", point, "tmpfs", 0, "size=64k")
+		if err == nil {
+			err = unix.Unmount(point, 0)
+		}
+		if errors.Is(err, unix.EBUSY) { // it is being looked at
+			err = unix.Unmount(point, unix.MNT_DETACH)
+		}
+		if err != nil {
+			t.Skip("NOT RUN, tmpfs can not be mounted: ", err)
+		}
+	}
+	m.mount("none", point, "tmpfs", 0, "size=64k")
+	m.until("what was mounted last", func() bool {
+		return slices.ContainsFunc(m.losses, func(l event.Loss) bool { return strings.Contains(l.Detail, fmt.Sprintf("%q", point)) })
+	})
+	m.seen(m.root)
+	for _, l := range m.losses {
+		if strings.Contains(l.Detail, "from then on") {
+			t.Errorf("told as not watched: %s", l.Detail)
+		}
+	}
+}
+
 // What is mounted below a watched folder while recording is watched, and what was done
 // there before is told as not seen.
 func TestLiveMountsBelowWatched(t *testing.T) {

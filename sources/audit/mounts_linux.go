@@ -150,7 +150,7 @@ func wireDir(wire []byte) (dir string, always bool) {
 
 // foundMounts is what a look at the mounts shows.
 type foundMounts struct {
-	fresh []mount // not marked yet, in the order of the table
+	fresh []mount // not marked yet, in the order of the table, then those of which it is not sure
 	left  bool    // there are more than may be marked at once
 }
 
@@ -162,6 +162,7 @@ func (t *mountTable) look(table []byte, dirs []string, unique func(mount) (uint6
 		t.next = make(map[string]uint64)
 	}
 	clear(t.next)
+	var again []mount
 	for line := range bytes.Lines(table) {
 		m, ok := parseMount(string(line))
 		if !ok || notFiles(m.kind) || !slices.ContainsFunc(dirs, m.concerns) {
@@ -175,6 +176,11 @@ func (t *mountTable) look(table []byte, dirs []string, unique func(mount) (uint6
 		case !reached:
 		case known && was == id && (id != 0 || mayAsk(m.kind)):
 			t.next[m.key] = id
+		case known && was == id: // another one with the same line may have taken its place
+			t.next[m.key] = id
+			if len(again) < maxTags {
+				again = append(again, m)
+			}
 		case len(f.fresh) >= maxTags:
 			f.left = true
 		default:
@@ -184,9 +190,18 @@ func (t *mountTable) look(table []byte, dirs []string, unique func(mount) (uint6
 			t.next[m.key] = id
 		}
 	}
+	f.fresh = append(f.fresh, again[:min(len(again), maxTags-len(f.fresh))]...)
 	t.marked, t.next = t.next, t.marked
 	t.dirs = slices.Clone(dirs)
 	return f
+}
+
+// gone reports whether m is no longer there since the last look: the next tells what is
+// in its place.
+func (t *mountTable) gone(m mount, unique func(mount) (uint64, bool)) bool {
+	now, reached := unique(m)
+	was, known := t.marked[m.key]
+	return !reached || known && now != was
 }
 
 // concerns reports whether m shows files below dir: it lies there, or dir lies in it.
@@ -345,6 +360,8 @@ func (k *Kernel) mark(fresh []mount, dirs []string) (late []string, err error) {
 			request := k.control.request(unix.AUDIT_MAKE_EQUIV, equivRequest(fd))
 			unix.Close(fd)
 			switch {
+			case request != nil && k.mountTable.gone(m, uniqueID):
+				delete(k.mountTable.marked, m.key)
 			case request != nil && !errors.Is(request, unix.ENOENT) && err == nil:
 				err = fmt.Errorf("mark %q: %w", point, request)
 			case request == nil && m.late:

@@ -106,6 +106,21 @@ func TestMountTable(t *testing.T) {
 	if seen != maxTags+10 {
 		t.Errorf("%d of %d marked", seen, maxTags+10)
 	}
+	// Where mounts have no unique id those that are marked are marked again, and do not
+	// keep the others from it.
+	table, marked := mountTable{}, make(map[string]bool)
+	for range 3 {
+		f = table.look([]byte(many.String()), dirs, func(mount) (uint64, bool) { return 0, true })
+		for _, m := range f.fresh {
+			marked[m.point] = true
+		}
+		if len(f.fresh) != maxTags {
+			t.Errorf("%d are marked at once, want %d", len(f.fresh), maxTags)
+		}
+	}
+	if len(marked) != maxTags+10 || f.left {
+		t.Errorf("%d of %d marked where mounts have no unique id; more are left: %v", len(marked), maxTags+10, f.left)
+	}
 }
 
 // The folders of rules are found in the kernel's form of them.

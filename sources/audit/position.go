@@ -158,7 +158,7 @@ func (d *downtime) detail(n int64) string {
 	case d.numbered:
 		return text + "; audit events, counted by the kernel's numbers, which went on. Name queries, image loads, forks and exits of that time have none"
 	}
-	return text + "; counted by the kernel's numbers. What happened in the moment in which auditing was off, while the rules were loaded again, has none"
+	return text + "; counted by the kernel's numbers. What happened while auditing was off, at the least while the rules were loaded again, has none"
 }
 
 // settleTime is how long after the first event others may come that are older.

@@ -161,7 +161,7 @@ func TestDowntimeDetail(t *testing.T) {
 	}{
 		{true, true, 7, "the recorder before was killed; audit events, counted by the kernel's numbers, which went on", "was off"},
 		{true, true, 0, "no audit event is missing", "was off"},
-		{false, true, 7, "the moment in which auditing was off", "went on"},
+		{false, true, 7, "while auditing was off", "went on"},
 		{false, false, 7, "no recorder ran; counted by the kernel's numbers", "killed"},
 	} {
 		d := downtime{numbered: tt.numbered}

@@ -31,11 +31,12 @@ const maxDirs = 4096
 // what is remembered untrue: the decoded events tell, see learn, and each use
 // looks whether another directory has taken the place.
 type dirResolver struct {
-	known map[dirKey]*list.Element
-	order *list.List // of *knownDir, the one used last in front
-	views *views
-	who   *actor // of the group at hand; nil: there is none
-	late  latePaths
+	known   map[dirKey]*list.Element
+	byInode map[uint64]*list.Element // the first of those with one inode, see knownDir.next
+	order   *list.List               // of *knownDir, the one used last in front
+	views   *views
+	who     *actor // of the group at hand; nil: there is none
+	late    latePaths
 }
 
 type dirKey struct {
@@ -46,11 +47,12 @@ type dirKey struct {
 
 type knownDir struct {
 	key  dirKey
-	path string // as we see it, or as it is in key.view
+	path string        // as we see it, or as it is in key.view
+	next *list.Element // another with the same inode
 }
 
 func newDirResolver() *dirResolver {
-	return &dirResolver{known: make(map[dirKey]*list.Element), order: list.New(), views: newViews()}
+	return &dirResolver{known: make(map[dirKey]*list.Element), byInode: make(map[uint64]*list.Element), order: list.New(), views: newViews()}
 }
 
 // hook fills in what the decoder asks.
@@ -309,10 +311,8 @@ func (r *dirResolver) learn(e *event.Event) {
 	}
 	inode, _ := e.Int(event.FileInode)
 	var same []*list.Element
-	for key, at := range r.known {
-		if key.inode == uint64(inode) {
-			same = append(same, at)
-		}
+	for at := r.byInode[uint64(inode)]; at != nil; at = at.Value.(*knownDir).next {
+		same = append(same, at)
 	}
 	for _, at := range same {
 		d := at.Value.(*knownDir)
@@ -326,13 +326,28 @@ func (r *dirResolver) learn(e *event.Event) {
 	if e.Op == event.OpRename && len(same) == 0 {
 		// Where it was, as we see it, is not known: it may be above any other.
 		clear(r.known)
+		clear(r.byInode)
 		r.order.Init()
 	}
 }
 
 func (r *dirResolver) forget(at *list.Element) {
-	delete(r.known, at.Value.(*knownDir).key)
+	d := at.Value.(*knownDir)
+	delete(r.known, d.key)
 	r.order.Remove(at)
+	first := r.byInode[d.key.inode]
+	switch {
+	case first != at:
+		before := first.Value.(*knownDir)
+		for before.next != at {
+			before = before.next.Value.(*knownDir)
+		}
+		before.next = d.next
+	case d.next != nil:
+		r.byInode[d.key.inode] = d.next
+	default:
+		delete(r.byInode, d.key.inode)
+	}
 }
 
 // forgetBelow forgets path and all below it.
@@ -357,9 +372,8 @@ func (r *dirResolver) remember(key dirKey, path string) {
 		return
 	}
 	if r.order.Len() >= maxDirs {
-		oldest := r.order.Back()
-		delete(r.known, oldest.Value.(*knownDir).key)
-		r.order.Remove(oldest)
+		r.forget(r.order.Back())
 	}
-	r.known[key] = r.order.PushFront(&knownDir{key, path})
+	at := r.order.PushFront(&knownDir{key, path, r.byInode[key.inode]})
+	r.known[key], r.byInode[key.inode] = at, at
 }

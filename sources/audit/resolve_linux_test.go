@@ -5,12 +5,14 @@ package audit
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
 
 	"golang.org/x/sys/unix"
+	"pgregory.net/rapid"
 
 	"seismo/internal/event"
 )
@@ -181,5 +183,59 @@ func TestResolveBelow(t *testing.T) {
 		if ok != (tt.want != "") || ok && got != tt.want {
 			t.Errorf("resolveBelow(%q, inode %d) = %q, %v; want %q", tt.rel, tt.inode, got, ok, tt.want)
 		}
+	}
+}
+
+// Whatever was remembered and forgotten, the directories with one inode are found: a
+// removal of one of thousands is not looked for among all.
+func TestDirResolverFindsByInode(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := newDirResolver()
+		numbers := rapid.Uint64Range(1, 5)
+		for range rapid.IntRange(1, 60).Draw(t, "steps") {
+			inode := numbers.Draw(t, "inode")
+			switch rapid.IntRange(0, 9).Draw(t, "what") {
+			case 0:
+				e := event.NewBatch(1).Add(event.KindFile, event.OpDelete)
+				e.SetInt(event.FileMode, unix.S_IFDIR)
+				e.SetInt(event.FileInode, int64(inode))
+				r.learn(e)
+				for key := range r.known {
+					if key.inode == inode {
+						t.Fatalf("%v is known after its removal", key)
+					}
+				}
+			case 1:
+				r.forgetBelow(fmt.Sprint("/", inode))
+			default:
+				r.remember(dirKey{"00:01", inode, uint32(numbers.Draw(t, "view"))}, fmt.Sprint("/", numbers.Draw(t, "name")))
+			}
+			n := 0
+			for inode, at := range r.byInode {
+				for ; at != nil; at = at.Value.(*knownDir).next {
+					if d := at.Value.(*knownDir); d.key.inode != inode || r.known[d.key] != at {
+						t.Fatalf("inode %d leads to %+v, which is not known", inode, d)
+					}
+					n++
+				}
+			}
+			if n != len(r.known) || n != r.order.Len() {
+				t.Fatalf("%d found by inode, %d known, %d in order", n, len(r.known), r.order.Len())
+			}
+		}
+	})
+}
+
+// BenchmarkForgetDir shows what the removal of a directory costs where many are known.
+func BenchmarkForgetDir(b *testing.B) {
+	r := newDirResolver()
+	for i := range uint64(maxDirs) {
+		r.remember(dirKey{dev: "00:01", inode: i + 10}, "/x")
+	}
+	e := event.NewBatch(1).Add(event.KindFile, event.OpDelete)
+	e.SetInt(event.FileMode, unix.S_IFDIR)
+	e.SetInt(event.FileInode, 1)
+	for b.Loop() {
+		r.learn(e)
 	}
 }

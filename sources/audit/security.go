@@ -102,6 +102,12 @@ func securityOp(t uint16) event.Op {
 	return event.OpNone
 }
 
+// KeepsSecurity reports whether all records of security become events: because they are
+// wanted, or because a signal asks for the kind.
+func (o *DecodeOptions) KeepsSecurity() bool {
+	return !o.SecuritySilent || o.Demand.AllOwn || o.Demand.Kinds.Has(event.KindSecurity)
+}
+
 // isUnwanted reports whether the event of a record of type t is to be left out:
 // one of security, or the start or stop of a service, that no signal asks for.
 func (d *Decoder) isUnwanted(t uint16) bool {
@@ -111,7 +117,7 @@ func (d *Decoder) isUnwanted(t uint16) bool {
 	}
 	switch {
 	case securityOp(t) != event.OpNone:
-		if o.Demand.Kinds.Has(event.KindSecurity) {
+		if o.KeepsSecurity() {
 			return false
 		}
 	case t == typeServiceStart || t == typeServiceStop:

@@ -150,16 +150,26 @@ func (v *views) look(pid int32) (seen *view, alive bool) {
 	return seen, true
 }
 
-// add remembers a view that was not met before.
+// add remembers a view that was not met before. The process may change it meanwhile: the
+// name is that of a root that was looked at, and counts if it is still the same.
 func (v *views) add(link string, pid int32, key rootKey) *view {
-	prefix, err := os.Readlink(link)
-	switch {
-	case err != nil || !strings.HasPrefix(prefix, "/") || strings.HasSuffix(prefix, " (deleted)"):
+	fd, err := unix.Open(link, unix.O_PATH|unix.O_CLOEXEC|unix.O_DIRECTORY, 0)
+	if err != nil {
 		return noView
-	case prefix == "/":
-		prefix = ""
 	}
-	return v.keep(key, view{prefix: prefix, foreign: inodeOf(procLink(pid, "ns/mnt")) != v.space})
+	defer unix.Close(fd)
+	prefix, ok := readDescriptor("/proc/self/fd/" + strconv.Itoa(fd))
+	space := inodeOf(procLink(pid, "ns/mnt"))
+	if now, alive := rootOf(link); !ok || !alive || now != key || !isRoot(fd, key) {
+		return noView
+	}
+	return v.keep(key, view{prefix: strings.TrimSuffix(prefix, "/"), foreign: space != v.space})
+}
+
+// isRoot reports whether fd is the root that key says.
+func isRoot(fd int, key rootKey) bool {
+	is, ok := rootOf("/proc/self/fd/" + strconv.Itoa(fd))
+	return ok && is.dev == key.dev && is.inode == key.inode && is.mount == key.mount
 }
 
 // keep gives a view its number.

@@ -3,10 +3,14 @@
 package audit
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"seismo/internal/event"
 )
@@ -127,5 +131,51 @@ func TestViewOfChroot(t *testing.T) {
 		case tt.want != "" && (!a.known || a.seen == nil || a.seen.prefix != tt.want):
 			t.Errorf("chroot to %s: view %+v, want below %s", tt.path, a.seen, tt.want)
 		}
+	}
+}
+
+// A process that changes its root while it is looked at has no root told by the name of
+// another one.
+func TestViewOfRootThatChanges(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("NOT RUN, needs root")
+	}
+	names := make(map[uint64]string) // by inode
+	dirs := []string{t.TempDir(), t.TempDir()}
+	for _, dir := range dirs {
+		names[inodeOf(dir)] = dir
+	}
+	tid, stop, done := make(chan int, 1), make(chan struct{}), make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // never undone: the thread ends with its root
+		err := unix.Unshare(unix.CLONE_FS)
+		root, openErr := unix.Open("/", unix.O_PATH|unix.O_CLOEXEC, 0)
+		defer unix.Close(root)
+		tid <- unix.Gettid()
+		for i := 0; err == nil && openErr == nil; i++ {
+			select {
+			case <-stop:
+				done <- nil
+				return
+			default:
+				err = errors.Join(unix.Fchdir(root), unix.Chroot("."), unix.Chroot(dirs[i%len(dirs)]))
+			}
+		}
+		done <- errors.Join(err, openErr)
+	}()
+	pid := int32(<-tid)
+	v := newViews()
+	for range 20_000 {
+		clear(v.byRoot)
+		v.look(pid)
+		for key, seen := range v.byRoot {
+			if want := names[key.inode]; seen.prefix != want {
+				t.Fatalf("the root with inode %d is said to be at %q, want %q", key.inode, seen.prefix, want)
+			}
+		}
+	}
+	close(stop)
+	if err := <-done; err != nil {
+		t.Skip("NOT RUN, needs chroot and unshare: ", err)
 	}
 }

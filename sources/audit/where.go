@@ -13,7 +13,7 @@ import "bytes"
 func (d *Decoder) resolve(dst []byte, it *item, c call, s side) (path []byte, whole, ok bool) {
 	d.how = pathTold
 	fd, hasFD := d.descriptor(s.dir)
-	if it.name == nil || string(it.name) == "(null)" || string(it.name) == `""` {
+	if it.nameless() {
 		// The call names an open file: fchmod, or AT_EMPTY_PATH.
 		if c.fd != none {
 			fd, hasFD = d.descriptor(c.fd)
