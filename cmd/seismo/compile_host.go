@@ -99,7 +99,7 @@ func (h *hostPlan) gather(o *audit.HostOptions) {
 func (h *hostPlan) reach() engine.Reach {
 	sees, c := h.plan.Sees, h.config
 	kinds := sees.Kinds
-	for k, on := range map[event.Kind]bool{event.KindDNS: c.MonitorDNS, event.KindImage: c.MonitorImageLoad, event.KindSecurity: c.MonitorSecurity} {
+	for k, on := range map[event.Kind]bool{event.KindDNS: c.MonitorDNS, event.KindImage: c.MonitorImageLoad, event.KindSecurity: true} { // of security is recorded what a signal asks for
 		if kinds &^= event.SetOf(k); on {
 			kinds |= event.SetOf(k)
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -54,10 +55,20 @@ func doctor(cmd *cobra.Command, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	in := audit.Inspect(audit.InspectOptions{UndoPath: paths.Undo, LeaveRules: c.LeaveRules})
+	undo := daemon.UndoInForce(paths.Undo)
+	in := audit.Inspect(audit.InspectOptions{UndoPath: undo, LeaveRules: c.LeaveRules})
+	if undo != paths.Undo {
+		in.Facts = append(in.Facts, fmt.Sprintf("the audit configuration was changed by a recorder of another home folder: %s", filepath.Dir(undo)))
+	}
 	if err := daemon.CanHash(); err != nil && len(c.Hashes) > 0 {
 		in.Findings = append(in.Findings, audit.Finding{What: "programs are not hashed: " + err.Error(),
 			Next: "use such a build, or set hashes to [] in recorder.json"})
+	}
+	for _, dir := range paths.Folders() {
+		if err := daemon.CheckFolder(dir); errors.Is(err, daemon.ErrFolder) {
+			in.Findings = append(in.Findings, audit.Finding{What: "no recorder starts here: " + err.Error(),
+				Next: "chown root " + dir + "; chmod go-w " + dir})
+		}
 	}
 	out := cmd.OutOrStdout()
 	if asJSON {

@@ -73,7 +73,7 @@ func TestHostileStatus(t *testing.T) {
 	var out strings.Builder
 	s := monitordb.Status{Path: evil, Host: monitordb.Host{Time: 1, Name: evil, Platform: evil, Kernel: evil, Version: evil},
 		Stats: monitordb.Stats{Time: 1, Input: evil}, Kinds: []monitordb.KindCount{{Kind: evil}},
-		Losses: 1, LatestLoss: evil, LatestLossDetail: evil, SignalState: monitordb.SignalState{
+		Losses: 1, LatestLoss: evil, LatestLossDetail: evil, LatestLossCount: 1, LatestLossUnit: evil, SignalState: monitordb.SignalState{
 			Load:       monitordb.LoadState{Time: 1, Source: evil, Error: evil},
 			Overridden: []monitordb.SignalOverride{{Name: evil, Severity: evil, Reason: evil}},
 			Suspended:  []monitordb.SignalSuspended{{Name: evil, Reason: evil}},

@@ -94,6 +94,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		if errors.Is(err, monitordb.ErrNotDatabase) {
 			fmt.Fprintln(stderr, `seismo: hint: a monitor.db that is damaged is set aside when "seismo record" starts; "sqlite3 FILE .recover" reads what is left of it`)
 		}
+		if f := (*failure)(nil); errors.Is(err, fs.ErrPermission) && !errors.As(err, &f) {
+			fmt.Fprintln(stderr, "seismo: hint: run it as root, or name a folder or file of your own")
+		}
 	}
 	return code
 }

@@ -5,11 +5,13 @@ package main
 import (
 	"fmt"
 	"io"
+	"path/filepath"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"seismo/internal/config"
 	"seismo/internal/display"
 	"seismo/recorder/daemon"
 	"seismo/recorder/monitordb"
@@ -42,10 +44,7 @@ dropped + in flight.`,
 			if err != nil {
 				return err
 			}
-			holder := ""
-			if db == "" {
-				holder = daemon.Holder(pathsOf(cmd).Lock)
-			}
+			holder := daemon.Holder(lockOf(path, pathsOf(cmd)))
 			if asJSON {
 				return display.WriteJSON(cmd.OutOrStdout(), statusJSON(s, holder))
 			}
@@ -55,6 +54,20 @@ dropped + in flight.`,
 	cmd.Flags().StringVar(&db, "db", "", "database to ask (default: HOME/monitor.db)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object")
 	return cmd
+}
+
+// lockOf returns the lock of the recorder that writes the database at path: that of the
+// home folder of the command, or the one beside the database. A database by another name
+// is a copy, which nobody writes.
+func lockOf(path string, home config.Paths) string {
+	dir, name := filepath.Split(path)
+	switch {
+	case filepath.Clean(path) == filepath.Clean(home.Database):
+		return home.Lock
+	case name != filepath.Base(home.Database):
+		return ""
+	}
+	return config.PathsAt(filepath.Clean(dir)).Lock
 }
 
 // recording says in one word, and in a sentence, whether a recorder runs.
@@ -99,11 +112,23 @@ func showStatus(out io.Writer, s monitordb.Status, holder string) error {
 	showCollection(line, s.Collection)
 	showSignalState(line, s.SignalState)
 	if s.Losses > 0 {
-		line("losses", "%d rows; the latest at %s: %s %s", s.Losses, moment(s.LatestLossTime), display.Text(s.LatestLoss), display.Text(s.LatestLossDetail))
+		line("losses", "%s; the latest at %s: %s", count(int(s.Losses), "row"), moment(s.LatestLossTime), latestLoss(s))
 	} else {
 		line("losses", "none")
 	}
 	return w.Flush()
+}
+
+// latestLoss says what was lost last.
+func latestLoss(s monitordb.Status) string {
+	text := display.Text(s.LatestLoss)
+	if s.LatestLossCount > 0 {
+		text += fmt.Sprintf(", %d %s", s.LatestLossCount, display.Text(s.LatestLossUnit))
+	}
+	if s.LatestLossDetail != "" {
+		text += ": " + display.Text(s.LatestLossDetail)
+	}
+	return text
 }
 
 // showSignalState writes what is to be known of the signals in force.
