@@ -33,8 +33,9 @@ type mmsghdr struct {
 
 // capture is an open packet socket. One goroutine reads it.
 type capture struct {
-	fd    int // not in Go's poller, which each packet would wake even while we pause
+	fd    int
 	end   int // an event descriptor: readable once the reader is to end
+	ready *packetWait
 	hdrs  []mmsghdr
 	iovs  []unix.Iovec
 	names []unix.RawSockaddrLinklayer
@@ -62,7 +63,11 @@ func openCapture() (c *capture, err error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("make an event descriptor: %w", err), unix.Close(fd))
 	}
-	c = &capture{fd: fd, end: end, hdrs: make([]mmsghdr, readBatch), iovs: make([]unix.Iovec, readBatch),
+	ready, err := openPacketWait(fd, end)
+	if err != nil {
+		return nil, errors.Join(err, unix.Close(fd), unix.Close(end))
+	}
+	c = &capture{fd: fd, end: end, ready: ready, hdrs: make([]mmsghdr, readBatch), iovs: make([]unix.Iovec, readBatch),
 		names: make([]unix.RawSockaddrLinklayer, readBatch), ctrl: make([]byte, readBatch*controlSize), buf: make([]byte, readBatch*maxPacket)}
 	for i := range c.hdrs {
 		c.iovs[i] = unix.Iovec{Base: &c.buf[i*maxPacket]}
@@ -113,19 +118,16 @@ type captured struct {
 
 // read waits for packets and calls each with them. more is false after stop.
 func (c *capture) read(each func(captured)) (more bool, err error) {
-	ready := []unix.PollFd{{Fd: int32(c.fd), Events: unix.POLLIN}, {Fd: int32(c.end), Events: unix.POLLIN}}
-	if _, err := unix.Poll(ready, -1); err != nil && err != unix.EINTR {
-		return false, fmt.Errorf("wait for packets: %w", err)
-	}
-	if ready[1].Revents != 0 {
-		return false, nil
+	if ended, err := c.ready.wait(); err != nil || ended {
+		return false, err
 	}
 	for i := range c.hdrs {
 		h := &c.hdrs[i].hdr
 		h.Namelen, h.Flags = uint32(unsafe.Sizeof(c.names[i])), 0
 		h.SetControllen(controlSize)
 	}
-	r, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, uintptr(c.fd), uintptr(unsafe.Pointer(&c.hdrs[0])), readBatch, unix.MSG_DONTWAIT, 0, 0)
+	// It does not wait, so the runtime need not know of it (wait_linux.go).
+	r, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(c.fd), uintptr(unsafe.Pointer(&c.hdrs[0])), readBatch, unix.MSG_DONTWAIT, 0, 0)
 	c.full = errno == 0 && r == readBatch
 	switch errno {
 	case 0:
@@ -192,4 +194,6 @@ func (c *capture) stop() error {
 	return err
 }
 
-func (c *capture) close() error { return errors.Join(unix.Close(c.fd), unix.Close(c.end)) }
+func (c *capture) close() error {
+	return errors.Join(c.ready.close(), unix.Close(c.fd), unix.Close(c.end))
+}

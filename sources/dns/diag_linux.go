@@ -8,6 +8,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -118,12 +120,18 @@ func (d *diag) request(family, proto byte, flags uint16) {
 
 // ask sends the request and calls each with the sockets of the reply.
 func (d *diag) ask(each func(socket)) error {
-	if _, err := unix.Write(d.fd, d.req[:]); err != nil {
+	dump := binary.NativeEndian.Uint16(d.req[6:])&unix.NLM_F_DUMP != 0
+	write, read := unix.Write, unix.Read
+	if !dump {
+		// One socket is looked up and told within the call that asks. That waits for
+		// nobody, so the runtime need not know of it (wait_linux.go).
+		write, read = rawWrite, rawRead
+	}
+	if _, err := write(d.fd, d.req[:]); err != nil {
 		return fmt.Errorf("ask the kernel for sockets: %w", err)
 	}
-	dump := binary.NativeEndian.Uint16(d.req[6:])&unix.NLM_F_DUMP != 0
 	for {
-		n, err := unix.Read(d.fd, d.buf[:])
+		n, err := read(d.fd, d.buf[:])
 		if err == unix.EINTR {
 			continue
 		}
@@ -137,4 +145,22 @@ func (d *diag) ask(each func(socket)) error {
 			return err
 		}
 	}
+}
+
+// rawWrite is write(2) of b, which is not empty, without telling the runtime.
+func rawWrite(fd int, b []byte) (int, error) {
+	return result(unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b))))
+}
+
+// rawRead reads into b, which is not empty, what is there to be read, without telling
+// the runtime.
+func rawRead(fd int, b []byte) (int, error) {
+	return result(unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), unix.MSG_DONTWAIT, 0, 0))
+}
+
+func result(n, _ uintptr, errno syscall.Errno) (int, error) {
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), nil
 }

@@ -5,6 +5,8 @@
 
 package dns
 
+import "math"
+
 // instruction is one of a packet filter's (struct sock_filter of linux/filter.h).
 type instruction struct {
 	code   uint16
@@ -79,12 +81,22 @@ type program struct{ code []instruction }
 
 func (f *program) op(code uint16, k uint32) { f.code = append(f.code, instruction{code: code, k: k}) }
 
+// from returns how many instructions a jump at at passes over to go on here. The program
+// is the same at every start: one that is too long is a mistake of whoever wrote it.
+func (f *program) from(at int) uint8 {
+	over := len(f.code) - at - 1
+	if over > math.MaxUint8 {
+		panic("dns: a jump of the packet filter is too far")
+	}
+	return uint8(over)
+}
+
 // when runs body if the test holds, and passes it over otherwise.
 func (f *program) when(code uint16, k uint32, body func()) {
 	at := len(f.code)
 	f.op(code, k)
 	body()
-	f.code[at].jf = uint8(len(f.code) - at - 1)
+	f.code[at].jf = f.from(at)
 }
 
 func (f *program) dropUnless(code uint16, k uint32) {
@@ -208,7 +220,7 @@ func (f *program) whenAny(ks []uint32, body func()) {
 	}
 	last := len(f.code) - 1
 	body()
-	f.code[last].jf = uint8(len(f.code) - last - 1)
+	f.code[last].jf = f.from(last)
 }
 
 // unless runs body if the test does not hold, and passes it over otherwise.
@@ -216,5 +228,5 @@ func (f *program) unless(code uint16, k uint32, body func()) {
 	at := len(f.code)
 	f.op(code, k)
 	body()
-	f.code[at].jt = uint8(len(f.code) - at - 1)
+	f.code[at].jt = f.from(at)
 }
