@@ -74,10 +74,9 @@ func (l *life) noteCollection(ctx context.Context, reason string) {
 		return
 	}
 	c, s := &l.collecting, src.State()
-	now := collectionOf(s, l.plan(src, s), l.signals.Program.DemandOn(platform), c.beside, l.Config.WatchSignalPaths)
-	if !l.Config.MonitorSecurity {
-		now.Kinds = slices.DeleteFunc(now.Kinds, func(k string) bool { return k == event.KindSecurity.String() })
-	}
+	p, demand := l.plan(src, s), l.signals.Program.DemandOn(platform)
+	p.Sees.Kinds = l.withSecurity(p.Sees.Kinds, s, demand)
+	now := collectionOf(s, p, demand, c.beside, l.Config.WatchSignalPaths)
 	if tells, ok := l.source.(interface{ ProcEvents() error }); ok {
 		if err := tells.ProcEvents(); err != nil {
 			now.Unmet = append(now.Unmet, "forks and the ends of processes are not seen as they happen: "+err.Error())
@@ -99,6 +98,20 @@ func (l *life) noteCollection(ctx context.Context, reason string) {
 	c.noted, c.retry = now, false
 	l.Log.Info().Str("source", now.Source).Str("because", reason).Int("rules", len(now.Rules)).Int("calls", len(now.Calls)).
 		Int("folders", len(now.Paths)).Int("unmet", len(now.Unmet)).Msg("what is collected has changed")
+}
+
+// withSecurity returns kinds, those that a plan sees, with or without that of security: its
+// records need no rule, so the setting and the signals alone decide.
+func (l *life) withSecurity(kinds event.KindSet, s audit.State, d event.Demand) event.KindSet {
+	security := event.SetOf(event.KindSecurity)
+	o := audit.DecodeOptions{Demand: d, SecuritySilent: !l.Config.MonitorSecurity}
+	switch {
+	case !o.KeepsSecurity():
+		return kinds &^ security
+	case s.Unknown != "": // nothing is known of any kind
+		return kinds
+	}
+	return kinds | security
 }
 
 // ofOthers reports whether the rules in force are none of ours: the settings leave them,

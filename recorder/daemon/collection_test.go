@@ -57,6 +57,32 @@ func TestCollectionOf(t *testing.T) {
 	}
 }
 
+// What is said to be collected of security is what the decoder keeps: with the setting, or
+// for a signal that asks for the kind.
+func TestCollectedSecurity(t *testing.T) {
+	process, security := event.SetOf(event.KindProcess), event.SetOf(event.KindSecurity)
+	tests := []struct {
+		name    string
+		setting bool
+		unknown string
+		planned event.KindSet
+		d       event.Demand
+		want    event.KindSet
+	}{
+		{"wanted", true, "", process, event.Demand{}, process | security},
+		{"not wanted", false, "", process | security, event.Demand{Kinds: process}, process},
+		{"not wanted, but a signal asks for the kind", false, "", process, event.Demand{Kinds: process | security}, process | security},
+		{"not wanted, but a signal asks for every field", false, "", process, event.Demand{AllOwn: true}, process | security},
+		{"wanted, but nothing is known", true, "nobody answers", 0, event.Demand{}, 0},
+	}
+	for _, tt := range tests {
+		l := &life{Options: Options{Config: config.Config{MonitorSecurity: tt.setting}}}
+		if got := l.withSecurity(tt.planned, audit.State{Unknown: tt.unknown}, tt.d); got != tt.want {
+			t.Errorf("%s: withSecurity(%b) = %b; want %b", tt.name, tt.planned, got, tt.want)
+		}
+	}
+}
+
 // plannedSource is a source whose plan the test decides.
 type plannedSource struct {
 	state   audit.State

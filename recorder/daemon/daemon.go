@@ -160,15 +160,7 @@ func (l *life) record(ctx context.Context) error {
 	if l.Watch != nil {
 		sinks = append(sinks, &watch{to: l.Watch, log: l.Log})
 	}
-	beside, kinds, seen := l.besides()
-	l.collecting.beside = kinds
-	l.noteCollection(start, becauseStart)
-	beating := newPulse(src)
-	l.beat = beating.beat
-	l.rec, err = recorder.New(recorder.Config{Source: beating, Beside: beside, Patience: l.Config.EventQueueExpiry, Seen: seen, Table: l.table, IDs: l.db.IDs(), Program: l.signals.Program, Sinks: sinks,
-		Matcher: engine.MatcherOptions{DisableSignalsTrie: l.Config.DisableSignalsTrie,
-			Live: l.Config.SignalWorkLimit > 0, BudgetPerEvent: uint64(l.Config.SignalWorkLimit)},
-		BatchSize: l.Config.NewEventLimit, BatchDelay: l.Config.BatchWriteDelay, Urgent: l.urgent.urgent, Live: true})
+	beside, err := l.newRecorder(start, sinks)
 	if err != nil {
 		return errors.Join(err, src.Close(), closeAll(beside))
 	}
@@ -188,6 +180,21 @@ func (l *life) record(ctx context.Context) error {
 	}
 	l.Log.Info().Str("database", l.Paths.Database).Int("signals", l.signals.Program.Signals()).Int("processes", n).Msg("recording")
 	return l.loop(ctx)
+}
+
+// newRecorder makes l.rec of the source, those beside it, which it opens and returns, and
+// sinks.
+func (l *life) newRecorder(ctx context.Context, sinks []recorder.Sink) (beside []recorder.Beside, err error) {
+	beside, kinds, seen := l.besides()
+	l.collecting.beside = kinds
+	l.noteCollection(ctx, becauseStart)
+	beating := newPulse(l.source)
+	l.beat = beating.beat
+	l.rec, err = recorder.New(recorder.Config{Source: beating, Beside: beside, Patience: l.Config.EventQueueExpiry, Seen: seen, Table: l.table, IDs: l.db.IDs(), Program: l.signals.Program, Sinks: sinks,
+		Matcher: engine.MatcherOptions{DisableSignalsTrie: l.Config.DisableSignalsTrie,
+			Live: l.Config.SignalWorkLimit > 0, BudgetPerEvent: uint64(l.Config.SignalWorkLimit)},
+		BatchSize: l.Config.NewEventLimit, BatchDelay: l.Config.BatchWriteDelay, Urgent: l.urgent.urgent, Live: true})
+	return beside, err
 }
 
 // takeUp has the processes that run stored with found, the ends of those that no longer

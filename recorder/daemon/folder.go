@@ -17,6 +17,13 @@ func ownFolder(path string) error {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return fmt.Errorf("make the recorder's folder: %w", err)
 	}
+	return CheckFolder(path)
+}
+
+// CheckFolder looks whether a recorder would take the folder at path, and changes nothing.
+// An error wraps [ErrFolder] if others may write to it, and [os.ErrNotExist] if it is not
+// there: a recorder would make it.
+func CheckFolder(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
 		return fmt.Errorf("look at the recorder's folder: %w", err)

@@ -117,6 +117,7 @@ func (l *life) reload(ctx context.Context) {
 		l.reloads.retry = time.Now().Add(retryAfter)
 	}
 	l.noteCollection(ctx, becauseSignals)
+	_, _ = releaseText() // of what only loading needs
 	l.Log.Info().Str("from", next.Source).Int("signals", next.Program.Signals()).Int("added", change.Added).
 		Int("removed", change.Removed).Int("changed", change.Changed).Int("disabled", len(next.Program.Disabled())).Msg("signals loaded")
 }

@@ -75,6 +75,25 @@ func undoOthers(place, path string, log zerolog.Logger) error {
 	return err
 }
 
+// UndoInForce returns the undo file of the recorder that changed the kernel last and has
+// not put it back, whatever its home folder is; own, a caller's, where none is known of.
+func UndoInForce(own string) string { return undoInForce(undoPlace, own) }
+
+func undoInForce(place, own string) string {
+	abs, err := filepath.Abs(own)
+	if err != nil {
+		return own
+	}
+	other, err := readPlace(place)
+	if err != nil || other == "" || other == abs {
+		return own
+	}
+	if _, err := os.Lstat(other); err != nil {
+		return own
+	}
+	return other
+}
+
 // maxPlace bounds the file that names the undo file: a path and a line end.
 const maxPlace = 4097
 

@@ -30,7 +30,20 @@ func TestUndoPlace(t *testing.T) {
 	if got, _ := readPlace(place); got != undo {
 		t.Errorf("forgetting another recorder's note removed ours: %q", got)
 	}
+	own := filepath.Join(dir, "own", "audit_undo.json")
+	if got := undoInForce(place, own); got != own {
+		t.Errorf("undoInForce where the noted file is not there = %q; want that of the caller", got)
+	}
+	if err := errors.Join(os.Mkdir(filepath.Dir(undo), 0o700), os.WriteFile(undo, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if got := undoInForce(place, own); got != undo {
+		t.Errorf("undoInForce = %q; want the noted file %q", got, undo)
+	}
 	forgetPlace(place, undo)
+	if got := undoInForce(place, own); got != own {
+		t.Errorf("undoInForce where none is noted = %q; want that of the caller", got)
+	}
 	if got, err := readPlace(place); got != "" || err != nil {
 		t.Errorf("after forgetPlace: %q, %v; want none", got, err)
 	}
