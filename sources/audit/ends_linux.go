@@ -267,7 +267,7 @@ func socketInode(pid, fd int32) uint32 {
 		return 0
 	}
 	var link [64]byte
-	// It does not wait, so the runtime need not know of it (pollset_linux.go). The
+	// It does not wait, so the runtime need not know of it (internal/pollset). The
 	// folder does not matter: the path is absolute.
 	n, _, errno := unix.RawSyscall6(unix.SYS_READLINKAT, 0, uintptr(unsafe.Pointer(path)),
 		uintptr(unsafe.Pointer(&link[0])), uintptr(len(link)), 0, 0)

@@ -164,15 +164,15 @@ func (k *Kernel) gatherRecords(wait time.Duration) error {
 		fds = append(fds, k.procs.fd)
 	}
 	k.waited = fds
-	if err := k.pollset.watch(fds...); err != nil {
+	if err := k.pollset.Watch(fds...); err != nil {
 		return err
 	}
 	var ready, woken bool
 	var err error
 	if k.gather.flows {
-		woken, err = k.pollset.rest(k.gather.wait())
-	} else if ready, woken, err = k.pollset.wait(wait); err == nil && ready && !woken {
-		woken, err = k.pollset.rest(k.gather.waitAfterQuiet(time.Now()))
+		woken, err = k.pollset.Rest(k.gather.wait())
+	} else if ready, woken, err = k.pollset.Wait(wait); err == nil && ready && !woken {
+		woken, err = k.pollset.Rest(k.gather.waitAfterQuiet(time.Now()))
 	}
 	if woken {
 		k.waker.clear()

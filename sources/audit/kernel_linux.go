@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"seismo/internal/event"
+	"seismo/internal/pollset"
 )
 
 // Kernel is the live source. Read, Close, Stats, State and Notices may be called
@@ -28,7 +29,7 @@ type Kernel struct {
 	procErr     error
 
 	waker   waker
-	pollset *pollset
+	pollset *pollset.Set
 	waited  []int // what it waits for, beside the waker
 	closing atomic.Bool
 
@@ -134,7 +135,7 @@ func OpenKernel(o KernelOptions) (_ *Kernel, err error) {
 	if err := k.waker.open(); err != nil {
 		return nil, err
 	}
-	if k.pollset, err = openPollset(k.waker.fd); err != nil {
+	if k.pollset, err = pollset.Open(k.waker.fd); err != nil {
 		return nil, err
 	}
 	if k.control, err = controlFor(&o); err != nil {
@@ -282,6 +283,7 @@ func (k *Kernel) abandon() error {
 	if k.control != nil {
 		errs = append(errs, k.control.Close())
 	}
+	errs = append(errs, k.pollset.Close())
 	k.waker.close()
 	k.ends.close()
 	k.mountNotice.close()
@@ -377,7 +379,7 @@ func (k *Kernel) close() error {
 	if k.procs != nil {
 		errs = append(errs, k.procs.close())
 	}
-	errs = append(errs, k.control.Close())
+	errs = append(errs, k.control.Close(), k.pollset.Close())
 	k.waker.close()
 	k.ends.close()
 	k.mountNotice.close()

@@ -112,7 +112,7 @@ func (s *netlinkSocket) receive(n int, use func(message)) (int, error) {
 		s.hdrs[i].hdr.Namelen = unix.SizeofSockaddrNetlink
 		s.hdrs[i].hdr.Flags = 0
 	}
-	// It does not wait, so the runtime need not know of it (pollset_linux.go).
+	// It does not wait, so the runtime need not know of it (internal/pollset).
 	got, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(s.fd), uintptr(unsafe.Pointer(&s.hdrs[0])),
 		uintptr(n), unix.MSG_DONTWAIT, 0, 0)
 	switch errno {

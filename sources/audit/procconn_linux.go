@@ -103,7 +103,7 @@ func (p *procConnector) setClock() (mono int64) {
 // monotonic reads the clock of the events. (It cannot fail on Linux.)
 func monotonic() int64 {
 	var ts unix.Timespec
-	// It does not wait, so the runtime need not know of it (pollset_linux.go).
+	// It does not wait, so the runtime need not know of it (internal/pollset).
 	unix.RawSyscall(unix.SYS_CLOCK_GETTIME, unix.CLOCK_MONOTONIC, uintptr(unsafe.Pointer(&ts)), 0)
 	return ts.Nano()
 }

@@ -13,6 +13,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"seismo/internal/pollset"
 )
 
 const (
@@ -35,7 +37,7 @@ type mmsghdr struct {
 type capture struct {
 	fd    int
 	end   int // an event descriptor: readable once the reader is to end
-	ready *packetWait
+	ready *pollset.Set
 	hdrs  []mmsghdr
 	iovs  []unix.Iovec
 	names []unix.RawSockaddrLinklayer
@@ -63,9 +65,12 @@ func openCapture() (c *capture, err error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("make an event descriptor: %w", err), unix.Close(fd))
 	}
-	ready, err := openPacketWait(fd, end)
+	ready, err := pollset.Open(end)
+	if err == nil {
+		err = ready.Watch(fd)
+	}
 	if err != nil {
-		return nil, errors.Join(err, unix.Close(fd), unix.Close(end))
+		return nil, errors.Join(err, ready.Close(), unix.Close(fd), unix.Close(end))
 	}
 	c = &capture{fd: fd, end: end, ready: ready, hdrs: make([]mmsghdr, readBatch), iovs: make([]unix.Iovec, readBatch),
 		names: make([]unix.RawSockaddrLinklayer, readBatch), ctrl: make([]byte, readBatch*controlSize), buf: make([]byte, readBatch*maxPacket)}
@@ -118,7 +123,7 @@ type captured struct {
 
 // read waits for packets and calls each with them. more is false after stop.
 func (c *capture) read(each func(captured)) (more bool, err error) {
-	if ended, err := c.ready.wait(); err != nil || ended {
+	if _, ended, err := c.ready.Wait(-1); err != nil || ended {
 		return false, err
 	}
 	for i := range c.hdrs {
@@ -126,7 +131,7 @@ func (c *capture) read(each func(captured)) (more bool, err error) {
 		h.Namelen, h.Flags = uint32(unsafe.Sizeof(c.names[i])), 0
 		h.SetControllen(controlSize)
 	}
-	// It does not wait, so the runtime need not know of it (wait_linux.go).
+	// It does not wait, so the runtime need not know of it (internal/pollset).
 	r, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(c.fd), uintptr(unsafe.Pointer(&c.hdrs[0])), readBatch, unix.MSG_DONTWAIT, 0, 0)
 	c.full = errno == 0 && r == readBatch
 	switch errno {
@@ -195,5 +200,5 @@ func (c *capture) stop() error {
 }
 
 func (c *capture) close() error {
-	return errors.Join(c.ready.close(), unix.Close(c.fd), unix.Close(c.end))
+	return errors.Join(c.ready.Close(), unix.Close(c.fd), unix.Close(c.end))
 }

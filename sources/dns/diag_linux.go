@@ -124,7 +124,7 @@ func (d *diag) ask(each func(socket)) error {
 	write, read := unix.Write, unix.Read
 	if !dump {
 		// One socket is looked up and told within the call that asks. That waits for
-		// nobody, so the runtime need not know of it (wait_linux.go).
+		// nobody, so the runtime need not know of it (internal/pollset).
 		write, read = rawWrite, rawRead
 	}
 	if _, err := write(d.fd, d.req[:]); err != nil {

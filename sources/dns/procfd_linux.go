@@ -174,7 +174,7 @@ func (f *finder) link(dir int, name string) (inode uint32, ok bool) {
 		return 0, false
 	}
 	var text [64]byte
-	// It does not wait, so the runtime need not know of it (wait_linux.go).
+	// It does not wait, so the runtime need not know of it (internal/pollset).
 	n, _, errno := unix.RawSyscall6(unix.SYS_READLINKAT, uintptr(dir), uintptr(unsafe.Pointer(path)),
 		uintptr(unsafe.Pointer(&text[0])), uintptr(len(text)), 0, 0)
 	const head = "socket:["

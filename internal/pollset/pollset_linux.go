@@ -1,18 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// This file waits for descriptors through the Go runtime, and makes that cheap. A
-// thread that blocks in ppoll(2) by itself keeps its place in the scheduler until the
-// runtime's monitor takes it away, and the monitor then looks every 20 µs for a while:
-// at 40 waits a second that was a fifth of the recorder's processor time. A goroutine
-// that the runtime parks costs none of it.
-//
-// For the same reason the time is measured by the kernel, not by the runtime: for each
-// timer of its own the runtime wakes two threads, the one that waits and its monitor.
-// And calls that never wait are made without telling the runtime, which would wake its
-// monitor to see that they end. With all three a wake-up of the reader is a wake-up of
-// one thread.
-
-package audit
+package pollset
 
 import (
 	"errors"
@@ -26,10 +14,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pollset waits until one of its descriptors is readable. They are looked at through
+// A Set waits until one of its descriptors is readable. They are looked at through
 // an epoll instance that the runtime itself waits for, and only while somebody
 // waits: the runtime would otherwise wake for every record that comes.
-type pollset struct {
+type Set struct {
 	epfd  int
 	file  *os.File // over epfd
 	conn  syscall.RawConn
@@ -40,9 +28,9 @@ type pollset struct {
 	found [4]unix.EpollEvent
 }
 
-// openPollset returns a set in which waker is always looked at. The caller closes it
+// Open returns a set in which waker is always looked at. The caller closes it
 // before its descriptors.
-func openPollset(waker int) (_ *pollset, err error) {
+func Open(waker int) (_ *Set, err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("make a set of descriptors: %w", err)
@@ -59,7 +47,7 @@ func openPollset(waker int) (_ *pollset, err error) {
 	if err := unix.SetNonblock(epfd, true); err != nil { // or os.NewFile would not give it to the runtime
 		return nil, errors.Join(err, unix.Close(timer), unix.Close(epfd))
 	}
-	p := &pollset{epfd: epfd, file: os.NewFile(uintptr(epfd), "epoll"), waker: waker, timer: timer}
+	p := &Set{epfd: epfd, file: os.NewFile(uintptr(epfd), "epoll"), waker: waker, timer: timer}
 	if p.conn, err = p.file.SyscallConn(); err == nil {
 		err = p.control(unix.EPOLL_CTL_ADD, waker, unix.EPOLLIN)
 	}
@@ -67,14 +55,20 @@ func openPollset(waker int) (_ *pollset, err error) {
 		err = p.control(unix.EPOLL_CTL_ADD, timer, unix.EPOLLIN)
 	}
 	if err != nil {
-		return nil, errors.Join(err, p.close())
+		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil
 }
 
-func (p *pollset) close() error { return errors.Join(p.file.Close(), unix.Close(p.timer)) }
+// Close ends the set, not what is in it. It may be called of nil.
+func (p *Set) Close() error {
+	if p == nil {
+		return nil
+	}
+	return errors.Join(p.file.Close(), unix.Close(p.timer))
+}
 
-func (p *pollset) control(op, fd int, events uint32) error {
+func (p *Set) control(op, fd int, events uint32) error {
 	e := unix.EpollEvent{Events: events, Fd: int32(fd)}
 	_, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(p.epfd), uintptr(op), uintptr(fd), uintptr(unsafe.Pointer(&e)), 0, 0)
 	if errno != 0 {
@@ -83,9 +77,12 @@ func (p *pollset) control(op, fd int, events uint32) error {
 	return nil
 }
 
-// setTimer makes the timer readable in d, and not before.
-func (p *pollset) setTimer(d time.Duration) error {
-	at := unix.ItimerSpec{Value: unix.NsecToTimespec(int64(max(d, 1)))} // 0 would mean never
+// setTimer makes the timer readable in d, and not before; never, where d is negative.
+func (p *Set) setTimer(d time.Duration) error {
+	var at unix.ItimerSpec // 0 means never
+	if d >= 0 {
+		at.Value = unix.NsecToTimespec(int64(max(d, 1)))
+	}
 	_, _, errno := unix.RawSyscall6(unix.SYS_TIMERFD_SETTIME, uintptr(p.timer), 0, uintptr(unsafe.Pointer(&at)), 0, 0, 0)
 	if errno != 0 {
 		return errno
@@ -94,7 +91,7 @@ func (p *pollset) setTimer(d time.Duration) error {
 }
 
 // ready returns what is ready of the whole set, without waiting.
-func (p *pollset) ready() ([]unix.EpollEvent, error) {
+func (p *Set) ready() ([]unix.EpollEvent, error) {
 	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.epfd), uintptr(unsafe.Pointer(&p.found[0])), uintptr(len(p.found)), 0, 0, 0)
 	switch errno {
 	case 0:
@@ -105,9 +102,9 @@ func (p *pollset) ready() ([]unix.EpollEvent, error) {
 	return nil, errno
 }
 
-// watch makes fds the descriptors that are waited for, beside the waker. One that was
+// Watch makes fds the descriptors that are waited for, beside the waker. One that was
 // closed has left the set by itself.
-func (p *pollset) watch(fds ...int) error {
+func (p *Set) Watch(fds ...int) error {
 	if slices.Equal(fds, p.fds) {
 		return nil
 	}
@@ -128,7 +125,7 @@ func (p *pollset) watch(fds ...int) error {
 }
 
 // arm has the descriptors beside the waker looked at, once, or not.
-func (p *pollset) arm(on bool) error {
+func (p *Set) arm(on bool) error {
 	events := uint32(unix.EPOLLONESHOT)
 	if on {
 		events |= unix.EPOLLIN
@@ -142,8 +139,8 @@ func (p *pollset) arm(on bool) error {
 	return nil
 }
 
-// wait waits up to d until a descriptor is readable. woken says that the waker is.
-func (p *pollset) wait(d time.Duration) (ready, woken bool, err error) {
+// Wait waits up to d until a descriptor is readable, without end where d is negative. woken says that the waker is.
+func (p *Set) Wait(d time.Duration) (ready, woken bool, err error) {
 	if err := p.arm(true); err != nil {
 		return false, false, err
 	}
@@ -152,16 +149,16 @@ func (p *pollset) wait(d time.Duration) (ready, woken bool, err error) {
 	return ready, woken, errors.Join(err, p.arm(false))
 }
 
-// rest waits for d, or until the waker is readable.
-func (p *pollset) rest(d time.Duration) (woken bool, err error) {
+// Rest waits for d, or until the waker is readable.
+func (p *Set) Rest(d time.Duration) (woken bool, err error) {
 	_, woken, err = p.look(d)
 	return woken, err
 }
 
 // look waits up to d for what is armed.
-func (p *pollset) look(d time.Duration) (ready, woken bool, err error) {
+func (p *Set) look(d time.Duration) (ready, woken bool, err error) {
 	if err := p.setTimer(d); err != nil {
-		return false, false, fmt.Errorf("wait for audit records: %w", err)
+		return false, false, fmt.Errorf("wait for descriptors: %w", err)
 	}
 	var failed error
 	over := false
@@ -178,7 +175,7 @@ func (p *pollset) look(d time.Duration) (ready, woken bool, err error) {
 		return ready || over
 	})
 	if err = errors.Join(err, failed); err != nil {
-		return false, false, fmt.Errorf("wait for audit records: %w", err)
+		return false, false, fmt.Errorf("wait for descriptors: %w", err)
 	}
 	return ready, woken, nil
 }

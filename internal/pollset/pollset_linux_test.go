@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package audit
+package pollset
 
 import (
 	"testing"
@@ -27,11 +27,11 @@ func TestPollset(t *testing.T) {
 	const long, short = time.Minute, time.Millisecond
 	fds := pipes(t, 3)
 	waker, one, two := fds[0], fds[1], fds[2]
-	p, err := openPollset(waker[0])
+	p, err := Open(waker[0])
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer p.close()
+	defer p.Close()
 	write := func(fd [2]int) {
 		if _, err := unix.Write(fd[1], []byte{1}); err != nil {
 			t.Fatal(err)
@@ -43,20 +43,20 @@ func TestPollset(t *testing.T) {
 	}
 	wait := func(what string, d time.Duration, wantReady, wantWoken bool) {
 		t.Helper()
-		ready, woken, err := p.wait(d)
+		ready, woken, err := p.Wait(d)
 		if err != nil || ready != wantReady || woken != wantWoken {
-			t.Errorf("%s: wait() = %v, %v, %v; want %v, %v", what, ready, woken, err, wantReady, wantWoken)
+			t.Errorf("%s: Wait() = %v, %v, %v; want %v, %v", what, ready, woken, err, wantReady, wantWoken)
 		}
 	}
 	wait("nothing is there", short, false, false)
-	if err := p.watch(one[0], two[0]); err != nil {
+	if err := p.Watch(one[0], two[0]); err != nil {
 		t.Fatal(err)
 	}
 	write(one)
 	wait("one is readable", long, true, false)
 	wait("it was not read", long, true, false)
-	if woken, err := p.rest(short); woken || err != nil {
-		t.Errorf("rest() = %v, %v while a descriptor other than the waker is readable; want to rest", woken, err)
+	if woken, err := p.Rest(short); woken || err != nil {
+		t.Errorf("Rest() = %v, %v while a descriptor other than the waker is readable; want to rest", woken, err)
 	}
 	write(two)
 	drain(one)
@@ -71,21 +71,27 @@ func TestPollset(t *testing.T) {
 	drain(two)
 	write(waker)
 	wait("the waker", long, true, true)
-	if woken, err := p.rest(long); !woken || err != nil {
-		t.Errorf("rest() = %v, %v with a readable waker; want it to end", woken, err)
+	if woken, err := p.Rest(long); !woken || err != nil {
+		t.Errorf("Rest() = %v, %v with a readable waker; want it to end", woken, err)
 	}
 	drain(waker)
 	gone, err := unix.Dup(one[0])
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.watch(gone, two[0]); err != nil {
+	if err := p.Watch(gone, two[0]); err != nil {
 		t.Fatal(err)
 	}
 	unix.Close(gone)
-	if err := p.watch(two[0]); err != nil {
-		t.Fatalf("watch after a descriptor was closed: %v", err)
+	if err := p.Watch(two[0]); err != nil {
+		t.Fatalf("Watch after a descriptor was closed: %v", err)
 	}
 	write(two)
 	wait("the one that is left", long, true, false)
+	drain(two)
+	go func() {
+		time.Sleep(10 * short)
+		write(two)
+	}()
+	wait("without end", -1, true, false)
 }
