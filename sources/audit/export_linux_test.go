@@ -2,6 +2,12 @@
 
 package audit
 
+import (
+	"runtime"
+
+	"golang.org/x/sys/unix"
+)
+
 // EndLeave ends the time for which the role is left to others.
 func (k *Kernel) EndLeave() {
 	k.waker.wake()
@@ -17,4 +23,24 @@ func (k *Kernel) MarkedMounts() int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return len(k.mountTable.marked)
+}
+
+// OnOwnThread runs f in another goroutine, on a thread that ends with it: what f takes
+// away from its thread nobody else misses. It is never the first one, which does not end
+// and is the whole process in /proc.
+func OnOwnThread(f func()) {
+	go func() {
+		runtime.LockOSThread()
+		if unix.Gettid() != unix.Getpid() {
+			f()
+			return // locked, so the thread ends too
+		}
+		over := make(chan struct{})
+		OnOwnThread(func() {
+			defer close(over)
+			f()
+		})
+		<-over
+		runtime.UnlockOSThread()
+	}()
 }

@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	sys "syscall"
@@ -27,9 +26,8 @@ import (
 func without(t *testing.T, capability int, do func()) {
 	t.Helper()
 	done := make(chan struct{})
-	go func() { // capabilities are a thread's
+	audit.OnOwnThread(func() { // capabilities are a thread's
 		defer close(done)
-		runtime.LockOSThread() // and this thread ends with the goroutine
 		header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 		var data [2]unix.CapUserData
 		if err := unix.Capget(&header, &data[0]); err != nil {
@@ -42,7 +40,7 @@ func without(t *testing.T, capability int, do func()) {
 			return
 		}
 		do()
-	}()
+	})
 	<-done
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"runtime"
 	"testing"
 	"time"
 
@@ -146,8 +145,7 @@ func TestViewOfRootThatChanges(t *testing.T) {
 		names[inodeOf(dir)] = dir
 	}
 	tid, stop, done := make(chan int, 1), make(chan struct{}), make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // never undone: the thread ends with its root
+	OnOwnThread(func() {
 		err := unix.Unshare(unix.CLONE_FS)
 		root, openErr := unix.Open("/", unix.O_PATH|unix.O_CLOEXEC, 0)
 		defer unix.Close(root)
@@ -162,7 +160,7 @@ func TestViewOfRootThatChanges(t *testing.T) {
 			}
 		}
 		done <- errors.Join(err, openErr)
-	}()
+	})
 	pid := int32(<-tid)
 	v := newViews()
 	for range 20_000 {
